@@ -1,0 +1,68 @@
+/**
+ * Categories: what a request can be about, and the chain of models that serves each.
+ */
+import { Schema } from "effect"
+
+/** Names that mean something else in `model` or in a response header, or that are unsafe as object keys. */
+const reservedNames: ReadonlySet<string> = new Set([
+  "router",
+  "auto",
+  "default",
+  "direct",
+  "constructor",
+  "prototype"
+])
+
+export const CategoryName = Schema.String.check(
+  Schema.isPattern(/^[a-z][a-z0-9_-]{0,63}$/, {
+    expected: "a name of 1 to 64 characters: a-z, then a-z, 0-9, _ or -"
+  }),
+  Schema.makeFilter((name: string) =>
+    reservedNames.has(name) ? `a name other than the reserved ${[...reservedNames].join(", ")}` : true
+  )
+)
+
+/** An OpenRouter model id, `provider/model`, with an optional `:variant`. */
+export const ModelId = Schema.String.check(
+  Schema.isPattern(/^[A-Za-z0-9~@][A-Za-z0-9._~-]{0,63}(?:\/[A-Za-z0-9][A-Za-z0-9._:~@+-]{0,127}){1,3}$/, {
+    expected: "a model id of the form provider/model"
+  })
+)
+
+export const isModelId = Schema.is(ModelId)
+export const isCategoryName = Schema.is(CategoryName)
+
+/** A chain: 1 to 16 models, tried in this order, none twice. */
+export const Models = Schema.NonEmptyArray(ModelId).check(
+  Schema.isMaxLength(16, { expected: "at most 16 models" }),
+  Schema.makeFilter((models: ReadonlyArray<string>) =>
+    new Set(models).size === models.length ? true : "models without doubles"
+  )
+)
+export type Models = typeof Models.Type
+
+/** At most 200 keywords of 1 to 100 characters. They are stored trimmed and unique. */
+export const Keywords = Schema.Array(
+  Schema.String.check(
+    Schema.makeFilter((keyword: string) => {
+      const length = keyword.trim().length
+      return length >= 1 && length <= 100 ? true : "a keyword of 1 to 100 characters"
+    })
+  )
+).check(Schema.isMaxLength(200, { expected: "at most 200 keywords" }))
+
+export const Description = Schema.String.check(
+  Schema.isMaxLength(2000, { expected: "a description of at most 2000 characters" })
+)
+
+export interface Category {
+  readonly name: string
+  readonly models: Models
+  readonly keywords: ReadonlyArray<string>
+  readonly description: string
+  /** One of the four that ship with the product: it can be changed, not deleted. */
+  readonly builtin: boolean
+}
+
+/** The category of requests that carry tools; it is chosen by their presence, never by words alone. */
+export const toolsCategory = "tools"

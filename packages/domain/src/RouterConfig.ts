@@ -1,0 +1,23 @@
+/**
+ * The configuration that one request runs under: an immutable value, read once when the request begins.
+ */
+import type { Category } from "./Category.ts"
+
+export interface CircuitSettings {
+  /** Consecutive counted failures that open a model's circuit. */
+  readonly failureThreshold: number
+  /** How long an open circuit stays open before one probe may pass, in milliseconds. */
+  readonly openMillis: number
+}
+
+export interface RouterConfig {
+  /** Identifies this content: equal for equal configurations. It is the `ETag` of `GET /config`. */
+  readonly etag: string
+  /** Built-in categories first, then the user's in the order in which they were added. */
+  readonly categories: ReadonlyMap<string, Category>
+  readonly circuit: CircuitSettings
+}
+
+/** Every model of every chain, each once. */
+export const modelsOf = (config: RouterConfig): ReadonlySet<string> =>
+  new Set([...config.categories.values()].flatMap((category) => category.models))
