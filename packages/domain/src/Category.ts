@@ -4,14 +4,7 @@
 import { Schema } from "effect"
 
 /** Names that mean something else in `model` or in a response header, or that are unsafe as object keys. */
-const reservedNames: ReadonlySet<string> = new Set([
-  "router",
-  "auto",
-  "default",
-  "direct",
-  "constructor",
-  "prototype"
-])
+const reservedNames: ReadonlySet<string> = new Set(["router", "auto", "default", "direct", "constructor", "prototype"])
 
 export const CategoryName = Schema.String.check(
   Schema.isPattern(/^[a-z][a-z0-9_-]{0,63}$/, {

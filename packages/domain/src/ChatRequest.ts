@@ -83,7 +83,10 @@ const messageProblem = (value: unknown, path: string): InvalidRequest | undefine
     return undefined
   }
   if ((content === null || content === undefined) && contentOptional.has(role)) return undefined
-  return invalid(`${path}.content`, contentOptional.has(role) ? "a string, an array of parts or null" : "a string or an array of parts")
+  return invalid(
+    `${path}.content`,
+    contentOptional.has(role) ? "a string, an array of parts or null" : "a string or an array of parts"
+  )
 }
 
 const stringOr = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined)
@@ -92,7 +95,11 @@ const fieldProblem = (fields: Readonly<Record<string, unknown>>): InvalidRequest
   const { model, stream, messages, tools, functions, models } = fields
   if (model !== undefined && model !== null && typeof model !== "string") return invalid("model", "a string")
   if (stream !== undefined && stream !== null && typeof stream !== "boolean") return invalid("stream", "a boolean")
-  for (const [param, value] of [["tools", tools], ["functions", functions], ["models", models]] as const) {
+  for (const [param, value] of [
+    ["tools", tools],
+    ["functions", functions],
+    ["models", models]
+  ] as const) {
     if (value !== undefined && value !== null && !Array.isArray(value)) return invalid(param, "an array")
   }
   if (Array.isArray(models)) {
@@ -207,7 +214,8 @@ export const textOf = (message: ChatMessage): string => {
 
 export const hasImages = (request: ChatRequest): boolean =>
   request.messages.some(
-    (message) => Array.isArray(message.content) && message.content.some((part: ContentPart) => part.type === "image_url")
+    (message) =>
+      Array.isArray(message.content) && message.content.some((part: ContentPart) => part.type === "image_url")
   )
 
 /** About how many tokens the request has: a quarter of its text's length, images apart. */

@@ -27,17 +27,16 @@ export interface Edit {
   readonly text: string
 }
 
-const isSpace = (byte: number | undefined): boolean =>
-  byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
+const isSpace = (byte: number | undefined): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
 
 const skipSpace = (bytes: Buffer, at: number): number => {
   while (isSpace(bytes[at])) at++
   return at
 }
 
-/** The index after the string that opens at `at`. */
-const skipString = (bytes: Buffer, at: number): number => {
-  for (let closing = at; ; ) {
+/** The index after the string whose opening quote is at `at`. */
+export const skipString = (bytes: Buffer, at: number): number => {
+  for (let closing = at; ;) {
     closing = bytes.indexOf(quote, closing + 1)
     if (closing < 0) return bytes.length
     let escapes = 0

@@ -1,0 +1,21 @@
+/**
+ * The whole HTTP API. Handlers, the OpenAPI document, the docs page and typed clients come from this declaration.
+ */
+import { HttpApi, OpenApi } from "effect/http-api"
+import { ChatApi } from "./ChatApi.ts"
+import { ConfigApi } from "./ConfigApi.ts"
+import { HealthApi } from "./HealthApi.ts"
+import { MetricsApi } from "./MetricsApi.ts"
+
+export class Api extends HttpApi.make("llm-router")
+  .add(ChatApi)
+  .add(ConfigApi)
+  .add(MetricsApi)
+  .add(HealthApi)
+  .annotateMerge(
+    OpenApi.annotations({
+      title: "LLM Router",
+      version: "1.0.0",
+      description: "An OpenAI-compatible service that sends each request to the models that suit its task."
+    })
+  ) {}

@@ -1,0 +1,253 @@
+/**
+ * A circuit per model. The state machine is Effect's (`effect/persistence` `CircuitBreakerStore`: in memory, or shared
+ * through Redis); this service gives it the outcomes of our attempts, resets, drills and the views users see.
+ *
+ * The store is used directly, not through `CircuitBreaker.execute`: a streamed answer is admitted when it opens and
+ * counts when it ends, long after the effect that opened it has returned.
+ */
+import type { CircuitSettings } from "@llm-router/domain/RouterConfig"
+import { Context, Duration, Effect, Layer, type Scope } from "effect"
+import { CircuitBreaker as Circuits } from "effect/persistence"
+import { Watchdog } from "./Watchdog.ts"
+
+export type CircuitState = "closed" | "open" | "half_open"
+
+export interface CircuitView {
+  readonly state: CircuitState
+  readonly consecutiveFailures: number
+  /** Held open by an operator until reset. */
+  readonly held: boolean
+  readonly openedAtMillis: number | undefined
+  /** When the next probe may pass; `undefined` when closed or held. */
+  readonly retryAtMillis: number | undefined
+  readonly lastFailureAtMillis: number | undefined
+  readonly lastError: string | undefined
+}
+
+/** The circuit does not let a call pass now. */
+export interface CircuitRejection {
+  readonly _tag: "CircuitRejection"
+  readonly state: "open" | "half_open"
+  /** `undefined` when nobody knows: held open, or a probe is under way. */
+  readonly retryAfterMillis: number | undefined
+}
+
+export type CircuitOutcome =
+  | { readonly _tag: "Success" }
+  | { readonly _tag: "Ignored" }
+  | { readonly _tag: "Failure"; readonly error: string; readonly retryAfterMillis: number | undefined }
+
+/** Permission for one call. Its outcome is told exactly once; telling it again changes nothing. */
+export interface Permit {
+  readonly settle: (outcome: CircuitOutcome) => Effect.Effect<void>
+}
+
+/** A `Retry-After` may keep a circuit open no longer than this. */
+const longestOpenMillis = 60 * 60 * 1_000
+
+/** Models with a failure to remember. Any caller may name any model, so the number has a bound. */
+const mostRecords = 10_000
+
+interface Record {
+  /** Part of the store's key: a reset starts a new circuit, and outcomes of older calls miss it. */
+  epoch: number
+  held: boolean
+  consecutiveFailures: number
+  openedAtMillis: number | undefined
+  lastFailureAtMillis: number | undefined
+  lastError: string | undefined
+}
+
+const fresh = (epoch: number): Record => ({
+  epoch,
+  held: false,
+  consecutiveFailures: 0,
+  openedAtMillis: undefined,
+  lastFailureAtMillis: undefined,
+  lastError: undefined
+})
+
+export class CircuitBreaker extends Context.Service<
+  CircuitBreaker,
+  {
+    /** Asks for permission to call. A half-open circuit admits one probe; its slot is free again with its outcome. */
+    readonly admit: (key: string, settings: CircuitSettings) => Effect.Effect<Permit, CircuitRejection, Scope.Scope>
+    readonly view: (key: string) => Effect.Effect<CircuitView>
+    /** Every circuit that has something to tell. */
+    readonly views: Effect.Effect<ReadonlyMap<string, CircuitView>>
+    /** Closes a circuit and forgets its failures. Answers the state it was in. */
+    readonly reset: (key: string) => Effect.Effect<CircuitState>
+    readonly resetAll: Effect.Effect<ReadonlyArray<string>>
+    /** Holds a circuit open until it is reset, for a drill or an incident. */
+    readonly holdOpen: (key: string) => Effect.Effect<CircuitState>
+  }
+>()("@llm-router/router/CircuitBreaker") {
+  static readonly layer = Layer.effect(
+    CircuitBreaker,
+    Effect.gen(function* () {
+      const store = yield* Circuits.CircuitBreakerStore
+      const { now } = yield* Watchdog
+      const records = new Map<string, Record>()
+      let epochs = 0
+
+      const recordOf = (key: string): Record => {
+        const known = records.get(key)
+        if (known !== undefined) return known
+        const record = fresh(0)
+        if (records.size >= mostRecords) {
+          const oldest = records.keys().next().value
+          if (oldest !== undefined) records.delete(oldest)
+        }
+        records.set(key, record)
+        return record
+      }
+
+      const storeKey = (key: string) => `${key}#${records.get(key)?.epoch ?? 0}`
+
+      const view = Effect.fnUntraced(function* (key: string) {
+        const record = records.get(key) ?? fresh(0)
+        const state = yield* store
+          .state(storeKey(key))
+          .pipe(
+            Effect.catch((error) =>
+              Effect.as(Effect.logWarning("The circuit's state cannot be read.", error), {
+                _tag: "Closed" as const,
+                key
+              })
+            )
+          )
+        const open = record.held || state._tag === "Open"
+        return {
+          // An open circuit whose time is over lets the next call through as its probe.
+          state: record.held
+            ? "open"
+            : state._tag === "Closed"
+              ? "closed"
+              : state._tag === "Open" && Duration.toMillis(state.retryAfter) > 0
+                ? "open"
+                : "half_open",
+          consecutiveFailures: record.consecutiveFailures,
+          held: record.held,
+          openedAtMillis: state._tag === "Closed" && !record.held ? undefined : record.openedAtMillis,
+          retryAtMillis:
+            open && state._tag === "Open" && !record.held ? now() + Duration.toMillis(state.retryAfter) : undefined,
+          lastFailureAtMillis: record.lastFailureAtMillis,
+          lastError: record.lastError
+        } satisfies CircuitView
+      })
+
+      const settle = Effect.fnUntraced(function* (
+        key: string,
+        usedKey: string,
+        admission: Circuits.Admission,
+        settings: CircuitSettings,
+        outcome: CircuitOutcome
+      ) {
+        const current = storeKey(key) === usedKey
+        if (current && outcome._tag === "Success") {
+          const record = records.get(key)
+          if (record !== undefined) record.consecutiveFailures = 0
+        }
+        if (current && outcome._tag === "Failure") {
+          const record = recordOf(key)
+          record.consecutiveFailures++
+          record.lastFailureAtMillis = now()
+          record.lastError = outcome.error
+        }
+        const openMillis =
+          outcome._tag === "Failure"
+            ? Math.max(settings.openMillis, Math.min(outcome.retryAfterMillis ?? 0, longestOpenMillis))
+            : 0
+        const transition = yield* store
+          .record({
+            key: usedKey,
+            generation: admission.generation,
+            outcome: outcome._tag,
+            tripPolicy: Circuits.consecutive(settings.failureThreshold),
+            openFor: Duration.millis(openMillis)
+          })
+          .pipe(
+            Effect.catch((error) =>
+              Effect.as(Effect.logWarning("The circuit's outcome was not stored.", error), undefined)
+            )
+          )
+        if (transition === undefined) return
+        if (transition.to === "Open") recordOf(key).openedAtMillis = now()
+        yield* Effect.logWarning(`The circuit of ${key} is now ${nameOf(transition.to)}.`).pipe(
+          Effect.annotateLogs({ model: key, from: nameOf(transition.from), to: nameOf(transition.to) })
+        )
+      })
+
+      const admit = Effect.fnUntraced(function* (key: string, settings: CircuitSettings) {
+        if (records.get(key)?.held === true) return yield* Effect.fail(rejection("open", undefined))
+        const usedKey = storeKey(key)
+        const admission = yield* store.admit(usedKey).pipe(
+          Effect.catch(({ reason }) => {
+            switch (reason._tag) {
+              case "CircuitOpen":
+                return Effect.fail(rejection("open", Duration.toMillis(reason.retryAfter)))
+              case "CircuitHalfOpen":
+                return Effect.fail(rejection("half_open", undefined))
+              case "CircuitBreakerStoreError":
+                // A store that is away must not stop the traffic.
+                return Effect.as(Effect.logWarning("The circuit's store is not to be reached.", reason), undefined)
+            }
+          })
+        )
+        let settled = false
+        return {
+          settle: (outcome) =>
+            Effect.suspend(() => {
+              if (settled || admission === undefined) return Effect.void
+              settled = true
+              return settle(key, usedKey, admission, settings, outcome)
+            })
+        } satisfies Permit
+      })
+
+      const reset = Effect.fn("CircuitBreaker.reset")(function* (key: string) {
+        const { state } = yield* view(key)
+        records.set(key, fresh(++epochs))
+        return state
+      })
+
+      const views = Effect.suspend(() =>
+        Effect.map(
+          Effect.forEach([...records.keys()], (key) => Effect.map(view(key), (seen) => [key, seen] as const)),
+          (entries) => new Map(entries)
+        )
+      )
+
+      return CircuitBreaker.of({
+        admit,
+        view,
+        views,
+        reset,
+        resetAll: Effect.gen(function* () {
+          const keys = [...records.keys()]
+          yield* Effect.forEach(keys, reset, { discard: true })
+          return keys
+        }),
+        holdOpen: Effect.fn("CircuitBreaker.holdOpen")(function* (key: string) {
+          const { state } = yield* view(key)
+          const record = recordOf(key)
+          record.held = true
+          record.openedAtMillis = now()
+          return state
+        })
+      })
+    })
+  )
+
+  /** State of this process alone. */
+  static readonly layerMemory = CircuitBreaker.layer.pipe(Layer.provide(Circuits.layerStoreMemory()))
+}
+
+const nameOf = (state: "Open" | "HalfOpen" | "Closed"): CircuitState =>
+  state === "HalfOpen" ? "half_open" : state === "Open" ? "open" : "closed"
+
+const rejection = (state: "open" | "half_open", retryAfterMillis: number | undefined): CircuitRejection => ({
+  _tag: "CircuitRejection",
+  state,
+  retryAfterMillis
+})

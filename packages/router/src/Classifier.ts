@@ -1,0 +1,151 @@
+/**
+ * Which category are these words about? Asks the classifiers of the mode in their order; the first that is sure wins.
+ * Never fails: at worst it says so, and the request goes to the default category.
+ */
+import type { Classification } from "@llm-router/domain/Decision"
+import type { RouterConfig } from "@llm-router/domain/RouterConfig"
+import { Cache, Context, Duration, Effect, Equal, Exit, Hash, Layer } from "effect"
+import { CircuitBreaker } from "./CircuitBreaker.ts"
+import { ApiClassifier } from "./classifiers/api.ts"
+import { classifyByKeywords } from "./classifiers/keywords.ts"
+import { OllamaClassifier } from "./classifiers/ollama.ts"
+import { Watchdog } from "./Watchdog.ts"
+
+export type RoutingMode = "keywords" | "ollama" | "api" | "hybrid"
+type Backend = "ollama" | "api"
+
+/** The language models that a mode asks, in order, before the keyword rules. */
+const backendsOf: Readonly<Record<RoutingMode, ReadonlyArray<Backend>>> = {
+  keywords: [],
+  ollama: ["ollama"],
+  api: ["api"],
+  hybrid: ["ollama", "api"]
+}
+
+const circuitPrefix = "classifier:"
+
+/** The circuit of a classifier's backend, beside those of the models. */
+export const circuitOf = (backend: Backend): string => `${circuitPrefix}${backend}`
+
+export const isClassifierCircuit = (key: string): boolean => key.startsWith(circuitPrefix)
+
+export interface Classified {
+  readonly source: "keywords" | "ollama" | "api" | "default"
+  /** `undefined` when nothing was sure. */
+  readonly classification: Classification | undefined
+  readonly latencyMillis: number
+}
+
+/** Equal texts under the same configuration are the same question, whoever asks. */
+class Question implements Equal.Equal {
+  readonly config: RouterConfig
+  readonly text: string
+  /** Of the request that asked first: it pays. */
+  readonly requestId: string
+  constructor(config: RouterConfig, text: string, requestId: string) {
+    this.config = config
+    this.text = text
+    this.requestId = requestId
+  }
+  [Equal.symbol](that: unknown): boolean {
+    return that instanceof Question && that.text === this.text && that.config.etag === this.config.etag
+  }
+  [Hash.symbol](): number {
+    return Hash.string(this.text)
+  }
+}
+
+type Verdict = Pick<Classified, "source" | "classification">
+
+/** Questions are up to 4 kB of text each, so this is some 8 MB at the most. */
+const cacheCapacity = 2_000
+const cacheTimeToLive = Duration.minutes(10)
+
+export interface ClassifierSettings {
+  readonly mode: RoutingMode
+}
+
+export class Classifier extends Context.Service<
+  Classifier,
+  {
+    readonly mode: RoutingMode
+    readonly classify: (config: RouterConfig, text: string, requestId: string) => Effect.Effect<Classified>
+  }
+>()("@llm-router/router/Classifier") {
+  static readonly layer = (settings: ClassifierSettings) =>
+    Layer.effect(
+      Classifier,
+      Effect.gen(function* () {
+        const circuits = yield* CircuitBreaker
+        const ollama = yield* OllamaClassifier
+        const api = yield* ApiClassifier
+        const { now } = yield* Watchdog
+        const backends = backendsOf[settings.mode].filter((backend) => backend !== "api" || api.available)
+
+        /** Asks a language model behind its circuit; no verdict is `undefined`, whatever the reason. */
+        const ask = Effect.fnUntraced(function* (backend: Backend, { config, requestId, text }: Question) {
+          const permit = yield* circuits.admit(circuitOf(backend), config.circuit)
+          const verdict = yield* (
+            backend === "ollama" ? ollama.classify(config, text) : api.classify(config, text, requestId)
+          ).pipe(
+            Effect.tapError((error) => permit.settle({ _tag: "Failure", error, retryAfterMillis: undefined })),
+            Effect.onInterrupt(() => permit.settle({ _tag: "Ignored" }))
+          )
+          yield* permit.settle({ _tag: "Success" })
+          return verdict === "unsure" ? undefined : verdict
+        })
+
+        const verdictOf = Effect.fnUntraced(function* (question: Question): Effect.fn.Return<Verdict> {
+          for (const backend of backends) {
+            const verdict = yield* ask(backend, question).pipe(
+              Effect.scoped,
+              Effect.catch((error) =>
+                typeof error === "string"
+                  ? Effect.as(
+                      Effect.logWarning(`The classifier ${backend} did not answer: ${error}`).pipe(
+                        Effect.annotateLogs({ request_id: question.requestId })
+                      ),
+                      undefined
+                    )
+                  : Effect.undefined
+              )
+            )
+            if (verdict !== undefined) return { source: backend, classification: verdict }
+          }
+          return keywordVerdict(question)
+        })
+
+        const cache = yield* Cache.makeWith(verdictOf, {
+          capacity: cacheCapacity,
+          // A verdict that only stands in for a model that is away is asked again at the next request.
+          timeToLive: (exit) =>
+            Exit.isSuccess(exit) && (exit.value.source === "ollama" || exit.value.source === "api")
+              ? cacheTimeToLive
+              : Duration.zero
+        })
+
+        return Classifier.of({
+          mode: settings.mode,
+          classify: (config, text, requestId) =>
+            Effect.suspend(() => {
+              const startedAt = now()
+              const question = new Question(config, text, requestId)
+              if (text === "") return Effect.succeed({ ...nothingSure, latencyMillis: 0 })
+              return backends.length === 0
+                ? Effect.succeed({ ...keywordVerdict(question), latencyMillis: now() - startedAt })
+                : Effect.map(Cache.get(cache, question), (verdict) => ({
+                    ...verdict,
+                    latencyMillis: now() - startedAt
+                  }))
+            })
+        })
+      })
+    )
+}
+
+const nothingSure: Verdict = { source: "default", classification: undefined }
+
+const keywordVerdict = ({ config, text }: Question): Verdict => {
+  const classification = classifyByKeywords(config, text)
+  return classification === undefined ? nothingSure : { source: "keywords", classification }
+}

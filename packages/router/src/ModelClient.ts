@@ -1,0 +1,182 @@
+/**
+ * Asks one model once. "Open" means that the answer is certain enough to hand on: a complete JSON completion, or a
+ * stream whose first token is in hand. Everything before that is an ordinary failure, so the next model can be tried.
+ */
+import { type ChatRequest, upstreamBody, type UpstreamFields } from "@llm-router/domain/ChatRequest"
+import { ModelError, type ModelErrorReason } from "@llm-router/domain/ModelError"
+import type { Usage } from "@llm-router/domain/Usage"
+import { Context, Effect, Layer, Redacted, Scope } from "effect"
+import { Pool } from "undici"
+import { completionOf, type JsonAnswer } from "./openrouter/completion.ts"
+import { reasonOf } from "./openrouter/errors.ts"
+import { end, Exchange, ExchangeError, type ExchangeLimits, silence } from "./openrouter/Exchange.ts"
+import { parseFields } from "./openrouter/json.ts"
+import { openStream, type StreamAnswer } from "./openrouter/stream.ts"
+import { Watchdog } from "./Watchdog.ts"
+
+export type { JsonAnswer, StreamAnswer }
+export type ModelAnswer = JsonAnswer | StreamAnswer
+
+/** What an answer says of itself: for the ledger and the response headers. */
+export interface AnswerFacts {
+  readonly usage: Usage | undefined
+  readonly answeredBy: string | undefined
+  readonly generationId: string | undefined
+  /** Bytes of text the model wrote, to estimate tokens where no usage came. */
+  readonly textBytes: number
+}
+
+export interface UpstreamSettings {
+  /** Origin and path prefix, such as `https://openrouter.ai/api/v1`. */
+  readonly baseUrl: string
+  readonly apiKey: Redacted.Redacted | undefined
+  readonly referer: string
+  readonly title: string
+  readonly connectTimeoutMillis: number
+  readonly maxConnections: number
+  readonly tracePropagation: boolean
+}
+
+export interface ModelCall {
+  readonly request: ChatRequest
+  readonly fields: UpstreamFields
+  readonly limits: ExchangeLimits
+}
+
+/** An error's body is read up to here, an answer's up to here; what is longer is no answer of a chat model. */
+const longestErrorBytes = 1024 * 1024
+const longestAnswerBytes = 128 * 1024 * 1024
+
+export class ModelClient extends Context.Service<
+  ModelClient,
+  {
+    /** False without an upstream key: nothing can be asked. */
+    readonly configured: boolean
+    /** Opens one completion. The connection belongs to the scope: closing it aborts an unfinished answer. */
+    readonly open: (call: ModelCall) => Effect.Effect<ModelAnswer, ModelError, Scope.Scope>
+  }
+>()("@llm-router/router/ModelClient") {
+  static readonly layerOpenRouter = (settings: UpstreamSettings) =>
+    Layer.effect(
+      ModelClient,
+      Effect.gen(function* () {
+        const watchdog = yield* Watchdog
+        const url = new URL(settings.baseUrl)
+        const path = `${url.pathname.replace(/\/$/, "")}/chat/completions`
+        const pool = yield* Effect.acquireRelease(
+          Effect.sync(
+            () =>
+              new Pool(url.origin, {
+                connections: settings.maxConnections,
+                connect: { timeout: settings.connectTimeoutMillis },
+                // The exchange has deadlines of its own, which know a token from a comment.
+                headersTimeout: 0,
+                bodyTimeout: 0
+              })
+          ),
+          (pool) => Effect.promise(() => pool.destroy())
+        )
+        const fixedHeaders: Readonly<Record<string, string>> = {
+          "content-type": "application/json",
+          "accept-encoding": "identity",
+          "http-referer": settings.referer,
+          "x-title": settings.title,
+          ...(settings.apiKey === undefined ? {} : { authorization: `Bearer ${Redacted.value(settings.apiKey)}` })
+        }
+
+        const headersFor = ({ request }: ModelCall): Record<string, string> => ({
+          ...fixedHeaders,
+          accept: request.stream ? "text/event-stream" : "application/json",
+          ...(settings.tracePropagation && request.client.traceparent !== undefined
+            ? { traceparent: request.client.traceparent }
+            : {})
+        })
+
+        const start = (call: ModelCall, scope: Scope.Scope) =>
+          Effect.suspend(() => {
+            const exchange = new Exchange(watchdog, call.limits)
+            watchdog.watch(exchange)
+            pool.dispatch(
+              { method: "POST", path, headers: headersFor(call), body: upstreamBody(call.request, call.fields) },
+              exchange
+            )
+            return Effect.as(
+              Scope.addFinalizer(
+                scope,
+                Effect.sync(() => exchange.abort())
+              ),
+              exchange
+            )
+          })
+
+        const answer = Effect.fnUntraced(function* (call: ModelCall, exchange: Exchange) {
+          yield* exchange.opened
+          const type = String(exchange.headers["content-type"] ?? "")
+          const streams = type.startsWith("text/event-stream")
+          if (exchange.status >= 200 && exchange.status < 300 && streams && call.request.stream) {
+            return yield* openStream(exchange, {
+              dropUsageChunk: !call.request.wantsUsage,
+              now: watchdog.now
+            })
+          }
+          exchange.firstTokenSeen()
+          const body = yield* readAll(exchange, exchange.status < 300 ? longestAnswerBytes : longestErrorBytes)
+          if (exchange.status < 200 || exchange.status >= 300) {
+            return yield* Effect.fail(
+              reasonOf({
+                status: exchange.status,
+                retryAfterHeader: exchange.headers["retry-after"],
+                error: parseFields(body.toString("utf8"))?.["error"],
+                nowMillis: watchdog.now()
+              })
+            )
+          }
+          if (streams) return yield* Effect.fail(invalidOutput("The upstream streamed an answer that was to be whole."))
+          return yield* completionOf(body, {
+            asStream: call.request.stream,
+            wantsUsage: call.request.wantsUsage,
+            retryAfterHeader: exchange.headers["retry-after"],
+            nowMillis: watchdog.now()
+          })
+        })
+
+        return ModelClient.of({
+          configured: settings.apiKey !== undefined,
+          open: (call) =>
+            Effect.flatMap(Effect.scope, (scope) =>
+              Effect.flatMap(start(call, scope), (exchange) =>
+                Effect.catch(answer(call, exchange), (error) => {
+                  exchange.abort()
+                  return Effect.fail(
+                    new ModelError({
+                      model: call.fields.model,
+                      reason: error instanceof ExchangeError ? reasonOfExchange(error) : error
+                    })
+                  )
+                })
+              )
+            )
+        })
+      })
+    )
+}
+
+const invalidOutput = (message: string): ModelErrorReason => ({ _tag: "InvalidOutput", message })
+
+const reasonOfExchange = (error: ExchangeError): ModelErrorReason =>
+  error.cause === "network"
+    ? { _tag: "Unavailable", message: error.message }
+    : { _tag: "TimedOut", message: error.message, phase: error.cause }
+
+const readAll = Effect.fnUntraced(function* (exchange: Exchange, limit: number) {
+  const parts: Array<Buffer> = []
+  let length = 0
+  while (true) {
+    const chunk = yield* exchange.take
+    if (chunk === end) return parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts)
+    if (chunk === silence) continue
+    length += chunk.length
+    if (length > limit) return yield* Effect.fail(invalidOutput(`The upstream's answer is longer than ${limit} bytes.`))
+    parts.push(chunk)
+  }
+})

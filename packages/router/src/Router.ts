@@ -1,0 +1,226 @@
+/**
+ * The story of a request: decide what it is about, walk the chain of that category, hand on the first answer.
+ */
+import type { ChatRequest } from "@llm-router/domain/ChatRequest"
+import { directCategory } from "@llm-router/domain/Decision"
+import type { Decision } from "@llm-router/domain/Decision"
+import { ModelError, type ModelErrorReason } from "@llm-router/domain/ModelError"
+import type { PicoDollars } from "@llm-router/domain/Money"
+import type { RouterConfig } from "@llm-router/domain/RouterConfig"
+import { ChainExhausted, type RouteError, UpstreamNotConfigured } from "@llm-router/domain/RouterError"
+import { Context, Effect, Layer, Scope } from "effect"
+import { attemptModel, type AttemptServices, type MeteredAnswer, newTrail, type Trail } from "./attempt.ts"
+import { chainFor, largerContextFirst, needsOf } from "./chain.ts"
+import { CircuitBreaker } from "./CircuitBreaker.ts"
+import { ConfigStore } from "./ConfigStore.ts"
+import { CostLedger } from "./CostLedger.ts"
+import { type Decided, Decisions } from "./decide.ts"
+import { ModelCatalogue } from "./ModelCatalogue.ts"
+import { ModelClient } from "./ModelClient.ts"
+import { type Chunk, end } from "./openrouter/Exchange.ts"
+import { type Plan, planOf } from "./plan.ts"
+import { pricesOf } from "./pricing.ts"
+import { UpstreamStatus } from "./UpstreamStatus.ts"
+import { Watchdog } from "./Watchdog.ts"
+
+export interface RouterSettings {
+  readonly firstTokenTimeoutMillis: number
+  readonly idleTimeoutMillis: number
+  readonly keepAliveMillis: number
+  readonly requestTimeoutMillis: number
+  readonly retriesPerModel: number
+}
+
+/** A request that has its decision and waits for its answer. */
+export interface Routed {
+  readonly decision: Decision
+  /** How many attempts were made so far. */
+  readonly attempts: () => number
+  /** Walks the chain up to the first answer. */
+  readonly answer: Effect.Effect<RoutedAnswer, RouteError, Scope.Scope>
+}
+
+export type RoutedAnswer = RoutedJson | RoutedStream
+
+interface RoutedJson {
+  readonly _tag: "Json"
+  readonly model: string
+  readonly body: Buffer
+  /** `undefined` when nobody knows the price. */
+  readonly cost: PicoDollars | undefined
+}
+
+interface RoutedStream {
+  readonly _tag: "Stream"
+  readonly model: string
+  /** The next bytes, `silence`, or `end`, behind which the ledger has the answer's entry. */
+  readonly next: Effect.Effect<Chunk, ModelError>
+}
+
+export class Router extends Context.Service<
+  Router,
+  {
+    readonly route: (request: ChatRequest) => Effect.Effect<Routed, RouteError>
+    /** The decision and what would be tried; asks no model of the chain. */
+    readonly plan: (request: ChatRequest) => Effect.Effect<Plan, RouteError>
+  }
+>()("@llm-router/router/Router") {
+  static readonly layer = (settings: RouterSettings) =>
+    Layer.effect(
+      Router,
+      Effect.gen(function* () {
+        const store = yield* ConfigStore
+        const decisions = yield* Decisions
+        const catalogue = yield* ModelCatalogue
+        const client = yield* ModelClient
+        const circuits = yield* CircuitBreaker
+        const ledger = yield* CostLedger
+        const status = yield* UpstreamStatus
+        const { now } = yield* Watchdog
+        const services: AttemptServices = {
+          client,
+          circuits,
+          ledger,
+          status,
+          now,
+          retries: settings.retriesPerModel,
+          prices: (model) => pricesOf(model, catalogue.lookup(model))
+        }
+
+        /** Tries the models in order; the trail keeps what became of each. */
+        const firstAnswer = Effect.fnUntraced(function* (
+          config: RouterConfig,
+          request: ChatRequest,
+          { decision, ownsModels, sessionId }: Decided,
+          trail: Trail,
+          models: ReadonlyArray<string>,
+          requestDue: number
+        ) {
+          const context = {
+            request,
+            config,
+            decision,
+            trail,
+            ownsModels,
+            sessionId,
+            limits: {
+              firstTokenMillis: settings.firstTokenTimeoutMillis,
+              idleMillis: settings.idleTimeoutMillis,
+              keepAliveMillis: settings.keepAliveMillis,
+              requestDue
+            }
+          }
+          let rest = models
+          for (let model = rest[0]; model !== undefined && now() < requestDue; model = rest[0]) {
+            rest = rest.slice(1)
+            const result = yield* Effect.result(attemptModel(services, context, model))
+            if (result._tag === "Success") return result.success
+            const failure = result.failure
+            if (failure._tag === "CircuitRejection") continue
+            if (!failure.canFallBack) break
+            if (failure.reason._tag === "ContextTooLong") rest = largerContextFirst(model, rest, catalogue)
+          }
+          const { attempts, reasons, skipped } = trail
+          return yield* new ChainExhausted({ attempts, reasons, skipped })
+        })
+
+        /** What is told of the whole request, once: it worked, it failed, or the caller left. */
+        const outcomeRecorder = (request: ChatRequest, decision: Decision, trail: Trail, startedAt: number) => {
+          let recorded = false
+          return (success: boolean, error: string | undefined) =>
+            Effect.suspend(() => {
+              if (recorded) return Effect.void
+              recorded = true
+              const time = now()
+              return ledger.recordRequest({
+                timeMillis: time,
+                requestId: request.id,
+                category: decision.category,
+                source: decision.source,
+                model: trail.attempts.at(-1)?.model ?? decision.models[0],
+                success,
+                attempts: trail.attempts.length,
+                latencyMillis: time - startedAt,
+                cost: trail.meters.reduce((sum, meter) => sum + meter.cost, 0n),
+                error
+              })
+            })
+        }
+
+        const metered = (
+          { answer, meter, model }: MeteredAnswer,
+          record: ReturnType<typeof outcomeRecorder>
+        ): Effect.Effect<RoutedAnswer> => {
+          if (answer._tag === "Json") {
+            return Effect.gen(function* () {
+              yield* meter.finish({ _tag: "Complete" }, answer.facts)
+              yield* record(true, undefined)
+              return { _tag: "Json", model, body: answer.body, cost: meter.knownCost }
+            })
+          }
+          const complete = Effect.suspend(() =>
+            Effect.andThen(meter.finish({ _tag: "Complete" }, answer.facts()), record(true, undefined))
+          )
+          const chunk: Effect.Effect<Chunk, ModelErrorReason> = Effect.flatMap(
+            answer.next,
+            (chunk): Effect.Effect<Chunk> => (chunk === end ? Effect.as(complete, chunk) : Effect.succeed(chunk))
+          )
+          const next = Effect.catch(chunk, (reason) => {
+            const error = new ModelError({ model, reason })
+            return meter
+              .finish({ _tag: "Failed", error }, answer.facts())
+              .pipe(Effect.andThen(record(false, reason._tag)), Effect.andThen(Effect.fail(error)))
+          })
+          return Effect.succeed({ _tag: "Stream", model, next })
+        }
+
+        /** A model that the caller names is tried whatever the list says of it. */
+        const chainOf = (decision: Decision, request: ChatRequest) =>
+          decision.category === directCategory
+            ? { models: decision.models, skipped: [] }
+            : chainFor(decision.models, needsOf(request), catalogue)
+
+        return Router.of({
+          plan: Effect.fnUntraced(function* (request) {
+            const { decision } = yield* decisions.decide(store.currentUnsafe(), request)
+            return yield* planOf(decision, chainOf(decision, request), request, { circuits, prices: services.prices })
+          }),
+          route: Effect.fnUntraced(function* (request) {
+            const startedAt = now()
+            const config = store.currentUnsafe()
+            const decided = yield* decisions.decide(config, request)
+            const { decision } = decided
+            const chain = chainOf(decision, request)
+            const trail = newTrail(chain.skipped)
+            const record = outcomeRecorder(request, decision, trail, startedAt)
+            return {
+              decision,
+              attempts: () => trail.attempts.length,
+              answer: Effect.gen(function* () {
+                // Runs last, after the meters' own finalizers: a caller who left is no success.
+                yield* Effect.addFinalizer(() => record(false, "cancelled"))
+                if (!client.configured) return yield* notConfigured
+                const answer = yield* firstAnswer(
+                  config,
+                  request,
+                  decided,
+                  trail,
+                  chain.models,
+                  startedAt + settings.requestTimeoutMillis
+                )
+                return yield* metered(answer, record)
+              }).pipe(Effect.tapError((error) => record(false, error._tag)))
+            }
+          })
+        })
+      })
+    )
+}
+
+const notConfigured = Effect.fail(
+  new UpstreamNotConfigured({
+    message:
+      "There is no OpenRouter key. Set OPENROUTER_API_KEY (environment or .env) and start the router again, " +
+      "or start it with --sandbox to try it with simulated models."
+  })
+)

@@ -1,0 +1,130 @@
+/**
+ * Files that survive a kill -9 and a power cut: a reader sees the old content or the new, never a part.
+ */
+import { randomUUID } from "node:crypto"
+import * as fs from "node:fs/promises"
+import { basename, dirname, join, resolve } from "node:path"
+import { Effect, Predicate } from "effect"
+
+/** What is at a path: an absent file is a state of its own, an unreadable one says why. */
+export type Observed =
+  | { readonly _tag: "Absent" }
+  | { readonly _tag: "Text"; readonly text: string }
+  | { readonly _tag: "Unreadable"; readonly message: string }
+
+/** Whether nothing changed between two looks. */
+export const sameObserved = (left: Observed, right: Observed): boolean => JSON.stringify(left) === JSON.stringify(right)
+
+const codeOf = (error: unknown): string | undefined =>
+  Predicate.hasProperty(error, "code") && typeof error.code === "string" ? error.code : undefined
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+/** Reads the whole file; it never fails, since every outcome is one that the caller tells its user. */
+export const observe = (path: string): Effect.Effect<Observed> =>
+  Effect.promise(async (): Promise<Observed> => {
+    try {
+      const bytes = await fs.readFile(path)
+      return { _tag: "Text", text: new TextDecoder("utf-8", { fatal: true }).decode(bytes) }
+    } catch (error) {
+      if (codeOf(error) === "ENOENT") return { _tag: "Absent" }
+      const notText = codeOf(error) === "ERR_ENCODING_INVALID_ENCODED_DATA"
+      return { _tag: "Unreadable", message: notText ? "it is not UTF-8 text" : messageOf(error) }
+    }
+  })
+
+const temporaryName = (name: string): string => `.${name}.${randomUUID()}.tmp`
+
+const isTemporaryOf = (name: string, candidate: string): boolean =>
+  candidate.startsWith(`.${name}.`) && /^[0-9a-f-]{36}\.tmp$/.test(candidate.slice(name.length + 2))
+
+/** Where a write to `path` must go so that a symbolic link, also one to a file not yet there, stays a link. */
+const targetOf = async (path: string): Promise<string> => {
+  try {
+    return await fs.realpath(path)
+  } catch (error) {
+    if (codeOf(error) !== "ENOENT") throw error
+  }
+  try {
+    return resolve(dirname(path), await fs.readlink(path))
+  } catch {
+    return resolve(path)
+  }
+}
+
+// Some network file systems cannot sync a directory; what they can do is done by then.
+const syncDirectory = async (directory: string): Promise<void> => {
+  const handle = await fs.open(directory, "r")
+  try {
+    await handle.sync()
+  } catch (error) {
+    if (!["EINVAL", "ENOTSUP", "EPERM"].includes(codeOf(error) ?? "")) throw error
+  } finally {
+    await handle.close()
+  }
+}
+
+const writeSynced = async (path: string, content: string | Buffer, mode: number): Promise<void> => {
+  const handle = await fs.open(path, "wx", 0o600)
+  try {
+    await handle.writeFile(content)
+    await handle.chmod(mode)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+const modeOf = async (path: string): Promise<number> => {
+  try {
+    return (await fs.stat(path)).mode & 0o777
+  } catch {
+    return 0o600
+  }
+}
+
+const replace = async (path: string, text: string): Promise<void> => {
+  const target = await targetOf(path)
+  const directory = dirname(target)
+  await fs.mkdir(directory, { recursive: true })
+  const temporary = join(directory, temporaryName(basename(target)))
+  try {
+    await writeSynced(temporary, text, await modeOf(target))
+    await fs.rename(temporary, target)
+  } catch (error) {
+    await fs.rm(temporary, { force: true }).catch(() => undefined)
+    throw codeOf(error) === "EBUSY"
+      ? new Error(`${messageOf(error)}: the file is a mount point; mount its directory instead`)
+      : error
+  }
+  await syncDirectory(directory)
+}
+
+/** Replaces the file's content in one step that is on disk when this succeeds; it fails with the reason. */
+export const replaceFile = (path: string, text: string): Effect.Effect<void, string> =>
+  Effect.tryPromise({ try: () => replace(path, text), catch: messageOf })
+
+const copyBeside = async (path: string, suffix: string, number: number): Promise<string> => {
+  const copy = number === 1 ? `${path}${suffix}` : `${path}${suffix}.${number}`
+  try {
+    await writeSynced(copy, await fs.readFile(path), await modeOf(path))
+  } catch (error) {
+    if (codeOf(error) === "EEXIST") return copyBeside(path, suffix, number + 1)
+    throw error
+  }
+  await syncDirectory(dirname(copy))
+  return copy
+}
+
+/** Copies the file to `<path><suffix>`, or with a number behind it when there is one already; gives its path. */
+export const backUp = (path: string, suffix: string): Effect.Effect<string, string> =>
+  Effect.tryPromise({ try: () => copyBeside(path, suffix, 1), catch: messageOf })
+
+/** Removes what a process that was killed while it replaced this file left behind. */
+export const removeLeftovers = (path: string): Effect.Effect<void> =>
+  Effect.tryPromise(async () => {
+    const target = await targetOf(path)
+    const directory = dirname(target)
+    const names = (await fs.readdir(directory)).filter((name) => isTemporaryOf(basename(target), name))
+    await Promise.all(names.map((name) => fs.rm(join(directory, name), { force: true })))
+  }).pipe(Effect.ignore)

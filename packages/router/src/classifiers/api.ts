@@ -1,0 +1,121 @@
+/**
+ * Asks a small model through OpenRouter. What that costs goes to the ledger, under the request it served.
+ */
+import { parseChatRequest } from "@llm-router/domain/ChatRequest"
+import type { Classification } from "@llm-router/domain/Decision"
+import type { RouterConfig } from "@llm-router/domain/RouterConfig"
+import { Context, Duration, Effect, Layer } from "effect"
+import { CostLedger } from "../CostLedger.ts"
+import { Meter } from "../meter.ts"
+import { ModelCatalogue } from "../ModelCatalogue.ts"
+import { ModelClient } from "../ModelClient.ts"
+import { fieldsOf, listOf, parseFields } from "../openrouter/json.ts"
+import { pricesOf } from "../pricing.ts"
+import { Watchdog } from "../Watchdog.ts"
+import { answerableCategories, answerSchema, promptFor, verdictOf } from "./prompt.ts"
+
+export interface ApiClassifierSettings {
+  /** False where the upstream's models are simulated: their verdicts would be too. */
+  readonly enabled: boolean
+  readonly model: string
+  readonly timeoutMillis: number
+}
+
+/** A verdict is some twenty tokens. */
+const mostOutputTokens = 64
+
+export class ApiClassifier extends Context.Service<
+  ApiClassifier,
+  {
+    /** False when there is no key to ask with, or nobody real to ask. */
+    readonly available: boolean
+    /** The model's verdict. Fails with what went wrong, an answer outside the categories included. */
+    readonly classify: (
+      config: RouterConfig,
+      text: string,
+      requestId: string
+    ) => Effect.Effect<Classification | "unsure", string>
+  }
+>()("@llm-router/router/ApiClassifier") {
+  static readonly layer = (settings: ApiClassifierSettings) =>
+    Layer.effect(
+      ApiClassifier,
+      Effect.gen(function* () {
+        const client = yield* ModelClient
+        const ledger = yield* CostLedger
+        const catalogue = yield* ModelCatalogue
+        const { now } = yield* Watchdog
+
+        const bodyFor = (config: RouterConfig, text: string): Buffer =>
+          Buffer.from(
+            JSON.stringify({
+              model: settings.model,
+              messages: promptFor(config, text),
+              temperature: 0,
+              max_tokens: mostOutputTokens,
+              reasoning: { enabled: false },
+              response_format: {
+                type: "json_schema",
+                json_schema: { name: "category", strict: true, schema: answerSchema(answerableCategories(config)) }
+              }
+            })
+          )
+
+        const classify = Effect.fnUntraced(function* (config: RouterConfig, text: string, requestId: string) {
+          const request = yield* Effect.fromResult(
+            parseChatRequest(
+              requestId,
+              { userAgent: "", sessionId: undefined, traceparent: undefined },
+              bodyFor(config, text)
+            )
+          )
+          const meter = new Meter({
+            request,
+            purpose: "classification",
+            category: "classification",
+            source: "api",
+            model: settings.model,
+            attempt: 1,
+            prices: (model) => pricesOf(model, catalogue.lookup(model)),
+            ledger,
+            // The classifier's own circuit is settled by whoever asks it.
+            permit: { settle: () => Effect.void },
+            now
+          })
+          const answer = yield* client
+            .open({
+              request,
+              fields: { model: settings.model, ownsModels: false, sessionId: requestId },
+              limits: {
+                firstTokenMillis: settings.timeoutMillis,
+                idleMillis: settings.timeoutMillis,
+                keepAliveMillis: settings.timeoutMillis,
+                requestDue: now() + settings.timeoutMillis
+              }
+            })
+            .pipe(
+              Effect.tapError((error) => meter.finish({ _tag: "Failed", error }, undefined)),
+              Effect.onInterrupt(() => meter.finish({ _tag: "Cancelled" }, undefined))
+            )
+          if (answer._tag !== "Json") return yield* Effect.fail("The classifier's answer is a stream.")
+          yield* meter.finish({ _tag: "Complete" }, answer.facts)
+          const choice = fieldsOf(listOf(parseFields(answer.body.toString("utf8"))?.["choices"])[0])
+          const verdict = verdictOf(fieldsOf(choice["message"])["content"], config, settings.model)
+          return verdict ?? (yield* Effect.fail("The classifier's answer is none of the categories."))
+        })
+
+        return ApiClassifier.of({
+          available: settings.enabled && client.configured,
+          classify: (config, text, requestId) =>
+            classify(config, text, requestId).pipe(
+              Effect.timeoutOrElse({
+                duration: Duration.millis(settings.timeoutMillis),
+                orElse: () => Effect.fail(`${settings.model} did not answer within ${settings.timeoutMillis} ms.`)
+              }),
+              Effect.scoped,
+              Effect.mapError((error) => (typeof error === "string" ? error : error.message))
+            )
+        })
+      })
+    )
+}

@@ -1,0 +1,69 @@
+/**
+ * Asks a small local model through Ollama's own API (`POST /api/chat`), whose answer is constrained to the categories.
+ */
+import type { Classification } from "@llm-router/domain/Decision"
+import type { RouterConfig } from "@llm-router/domain/RouterConfig"
+import { Context, Duration, Effect, Layer } from "effect"
+import { HttpClient, HttpClientRequest } from "effect/http"
+import { fieldsOf } from "../openrouter/json.ts"
+import { answerableCategories, answerSchema, promptFor, verdictOf } from "./prompt.ts"
+
+export interface OllamaSettings {
+  /** Origin, such as `http://127.0.0.1:11434`; the native API, not the one under `/v1`. */
+  readonly baseUrl: string
+  readonly model: string
+  readonly timeoutMillis: number
+}
+
+/** So that the model is still loaded when the next request comes. */
+const keepAlive = "30m"
+
+/** A verdict is some twenty tokens. */
+const mostOutputTokens = 48
+
+export class OllamaClassifier extends Context.Service<
+  OllamaClassifier,
+  {
+    /** The model's verdict. Fails with what went wrong, an answer outside the categories included. */
+    readonly classify: (config: RouterConfig, text: string) => Effect.Effect<Classification | "unsure", string>
+  }
+>()("@llm-router/router/OllamaClassifier") {
+  static readonly layer = (settings: OllamaSettings) =>
+    Layer.effect(
+      OllamaClassifier,
+      Effect.gen(function* () {
+        const client = yield* HttpClient.HttpClient
+        const classify = Effect.fnUntraced(function* (config: RouterConfig, text: string) {
+          const request = HttpClientRequest.post(`${settings.baseUrl}/api/chat`).pipe(
+            HttpClientRequest.bodyJsonUnsafe({
+              model: settings.model,
+              messages: promptFor(config, text),
+              stream: false,
+              format: answerSchema(answerableCategories(config)),
+              options: { temperature: 0, num_predict: mostOutputTokens },
+              keep_alive: keepAlive
+            })
+          )
+          const response = yield* client.execute(request)
+          const body = fieldsOf(yield* response.json)
+          if (response.status !== 200) {
+            return yield* Effect.fail(
+              `Ollama answered ${response.status}: ${String(body["error"] ?? "").slice(0, 200)}`
+            )
+          }
+          const verdict = verdictOf(fieldsOf(body["message"])["content"], config, settings.model)
+          return verdict ?? (yield* Effect.fail("Ollama's answer is none of the categories."))
+        })
+        return OllamaClassifier.of({
+          classify: (config, text) =>
+            classify(config, text).pipe(
+              Effect.timeoutOrElse({
+                duration: Duration.millis(settings.timeoutMillis),
+                orElse: () => Effect.fail(`Ollama did not answer within ${settings.timeoutMillis} ms.`)
+              }),
+              Effect.mapError((error) => (typeof error === "string" ? error : error.message))
+            )
+        })
+      })
+    )
+}

@@ -1,0 +1,129 @@
+/**
+ * The first version's `router_config.json` (no `version`; chains, keywords and custom categories apart), read as
+ * categories of ours. Names and models are checked by whoever takes them.
+ */
+import { builtinCategoryNames } from "@llm-router/domain/builtinCategories"
+import { Result, Schema, type SchemaIssue, SchemaParser } from "effect"
+import { describeIssue, faultAt } from "./configFaults.ts"
+
+interface CarriedOver {
+  readonly entries: ReadonlyArray<readonly [string, MigratedCategory]>
+  readonly notes: ReadonlyArray<string>
+}
+
+interface MigratedCategory {
+  readonly models?: ReadonlyArray<string>
+  readonly keywords?: ReadonlyArray<string>
+  readonly description?: string
+}
+
+const words = (text: string): ReadonlyArray<string> => text.split(",").map((word) => word.trim())
+
+/** A list that was never touched is not the user's: our own, longer and matched as words, takes its place. */
+const firstVersionKeywords: ReadonlyMap<string, ReadonlyArray<string>> = new Map([
+  ["tools", []],
+  [
+    "code",
+    words(
+      "code, python, javascript, function, class, def, import, bug, debug, error, refactor, api, http, json, sql, " +
+        "file, script, terminal, git, commit, push, pull, react, vue, node, typescript, java, c++, rust, go"
+    )
+  ],
+  [
+    "reasoning",
+    words(
+      "why, how, explain, analyze, think, reason, prove, math, calculate, solution, logic, problem, determine, " +
+        "compare, differentiate, evaluate, assess, complex, research, study, understand, concept, theory"
+    )
+  ],
+  [
+    "conversation",
+    words(
+      "hello, hi, hey, thanks, thank you, please, sorry, yes, no, ok, okay, sure, what, who, when, where, weather, " +
+        "news, info, help"
+    )
+  ]
+])
+
+const knownKeys = ["model_mappings", "keywords", "custom_categories"] as const
+
+const Strings = Schema.Array(Schema.String)
+const CustomCategory = Schema.Struct({
+  description: Schema.optionalKey(Schema.NullOr(Schema.String)),
+  models: Schema.optionalKey(Schema.NullOr(Strings)),
+  keywords: Schema.optionalKey(Schema.NullOr(Strings))
+})
+const decodeStrings = SchemaParser.decodeUnknownResult(Strings, { errors: "all", reportInput: true })
+const decodeCustom = SchemaParser.decodeUnknownResult(CustomCategory, { errors: "all", reportInput: true })
+
+/** One of the three sections, as a Map: its names come from outside and may be `__proto__`. */
+const section = <A>(
+  json: object,
+  key: (typeof knownKeys)[number],
+  decode: (value: unknown) => Result.Result<A, SchemaIssue.Issue>,
+  text: string
+): Result.Result<ReadonlyMap<string, A>, string> =>
+  Result.gen(function* () {
+    const value: unknown = new Map<string, unknown>(Object.entries(json)).get(key) ?? {}
+    if (typeof value !== "object" || value === null || Array.isArray(value)) {
+      return yield* Result.fail(faultAt(text, [key], "expected an object"))
+    }
+    const members = new Map<string, A>()
+    for (const [name, member] of Object.entries(value)) {
+      const decoded = yield* Result.mapError(decode(member), (issue) => describeIssue(text, [key, name], issue))
+      members.set(name, decoded)
+    }
+    return members
+  })
+
+const equalSets = (left: ReadonlyArray<string>, right: ReadonlyArray<string>): boolean => {
+  const leftSet = new Set(left)
+  const rightSet = new Set(right)
+  return leftSet.size === rightSet.size && [...leftSet].every((item) => rightSet.has(item))
+}
+
+const keywordsFor = (name: string, given: ReadonlyArray<string> | undefined): ReadonlyArray<string> | undefined => {
+  // "def " had its trailing space because the first version matched substrings.
+  const trimmed = given?.map((word) => word.trim()).filter((word) => word !== "")
+  const untouched = firstVersionKeywords.get(name)
+  return trimmed && untouched && equalSets(trimmed, untouched) ? undefined : trimmed
+}
+
+/** Whether the document is the first version's. */
+export const isFirstVersion = (json: object): boolean =>
+  !Object.hasOwn(json, "version") && knownKeys.some((key) => Object.hasOwn(json, key))
+
+/** The first version's document as our entries. An empty chain meant "the default model". */
+export const migrateFirstVersion = (
+  json: object,
+  text: string,
+  defaultModel: string
+): Result.Result<CarriedOver, string> =>
+  Result.gen(function* () {
+    const mappings = yield* section(json, "model_mappings", decodeStrings, text)
+    const keywords = yield* section(json, "keywords", decodeStrings, text)
+    const customs = yield* section(json, "custom_categories", decodeCustom, text)
+
+    const chainFor = (name: string): ReadonlyArray<string> | undefined => {
+      const given = mappings.get(name) ?? customs.get(name)?.models ?? undefined
+      if (given === undefined) return builtinCategoryNames.has(name) ? undefined : [defaultModel]
+      return given.length === 0 ? [defaultModel] : [...new Set(given)]
+    }
+    const entries = [...new Set([...customs.keys(), ...mappings.keys(), ...keywords.keys()])].map((name) => {
+      const custom = customs.get(name)
+      const models = chainFor(name)
+      const given = [...(custom?.keywords ?? []), ...(keywords.get(name) ?? [])]
+      const kept = keywordsFor(name, custom?.keywords || keywords.has(name) ? given : undefined)
+      const category: MigratedCategory = {
+        ...(models === undefined ? {} : { models }),
+        ...(kept === undefined ? {} : { keywords: kept }),
+        ...(typeof custom?.description === "string" ? { description: custom.description } : {})
+      }
+      return [name, category] as const
+    })
+    const known: ReadonlySet<string> = new Set(knownKeys)
+    const notes = Object.keys(json)
+      .filter((key) => !known.has(key))
+      .map((key) => `${JSON.stringify(key)} of the first version's file means nothing here and was left out`)
+    return { entries, notes }
+  })

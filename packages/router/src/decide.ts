@@ -1,0 +1,141 @@
+/**
+ * The decision of spec 2.2: forced by the caller, tools, the classifier, the default; the first that answers wins.
+ */
+import { isModelId, type Models, toolsCategory } from "@llm-router/domain/Category"
+import type { ChatRequest } from "@llm-router/domain/ChatRequest"
+import { type Classification, type Decision, type DecisionSource, directCategory } from "@llm-router/domain/Decision"
+import type { RouterConfig } from "@llm-router/domain/RouterConfig"
+import { UnknownModel } from "@llm-router/domain/RouterError"
+import { Context, Effect, Layer } from "effect"
+import { Classifier } from "./Classifier.ts"
+import { type HumanWords, humanWords } from "./humanWords.ts"
+import { sessionIdOf, SessionMemory } from "./sessions.ts"
+import { toolsNeeded } from "./toolsNeeded.ts"
+import { Watchdog } from "./Watchdog.ts"
+
+export interface DecisionSettings {
+  readonly toolsRouting: "auto" | "always"
+  readonly defaultCategory: string
+  /** Serves a category whose chain is not to be found. */
+  readonly defaultModel: string
+}
+
+export interface Decided {
+  readonly decision: Decision
+  /** The chain came from the request's own `models`. */
+  readonly ownsModels: boolean
+  readonly sessionId: string
+}
+
+/** Names that ask the router to choose. */
+const routedNames: ReadonlySet<string> = new Set(["", "router", "auto", "router/router", "router/auto"])
+
+/** Words that say nothing by themselves: "ok", "yes, go on", "et en français ?". */
+const shortWords = 4
+const shortCharacters = 30
+
+const isTooShort = (text: string): boolean =>
+  text.length <= shortCharacters && text.split(/\s+/).filter((word) => /[\p{L}\p{N}]/u.test(word)).length <= shortWords
+
+export class Decisions extends Context.Service<
+  Decisions,
+  {
+    readonly decide: (config: RouterConfig, request: ChatRequest) => Effect.Effect<Decided, UnknownModel>
+  }
+>()("@llm-router/router/Decisions") {
+  static readonly layer = (settings: DecisionSettings) =>
+    Layer.effect(
+      Decisions,
+      Effect.gen(function* () {
+        const classifier = yield* Classifier
+        const { now } = yield* Watchdog
+        const sessions = new SessionMemory()
+
+        const chainOf = (config: RouterConfig, category: string): Models =>
+          config.categories.get(category)?.models ?? [settings.defaultModel]
+
+        const decisionOf = (
+          config: RouterConfig,
+          source: DecisionSource,
+          classification: Classification,
+          classifierLatencyMillis = 0
+        ): Decision => ({
+          ...classification,
+          source,
+          models: chainOf(config, classification.category),
+          classifierLatencyMillis
+        })
+
+        const forced = (config: RouterConfig, request: ChatRequest): Effect.Effect<Decision, UnknownModel> => {
+          const { model } = request
+          const category = model.startsWith("router/") ? model.slice("router/".length) : model
+          if (config.categories.has(category)) {
+            const reasons = [`the caller asked for the category ${category}`]
+            return Effect.succeed(decisionOf(config, "model", { category, confidence: 1, reasons }))
+          }
+          if (!isModelId(model) || model.startsWith("router/")) {
+            return Effect.fail(new UnknownModel({ model, known: [...config.categories.keys()] }))
+          }
+          const models: Models = [model, ...request.fallbackModels.filter((id) => id !== model && isModelId(id))]
+          return Effect.succeed({
+            category: directCategory,
+            source: "model",
+            confidence: 1,
+            models,
+            reasons: [`the caller asked for the model ${model}`],
+            classifierLatencyMillis: 0
+          })
+        }
+
+        /** Tools decide, unless an agent attaches them to everything: then its words do. */
+        const byTools = (request: ChatRequest, words: HumanWords): Classification | undefined => {
+          if (request.tools.length === 0 || request.toolsForbidden) return undefined
+          return settings.toolsRouting === "auto" && words.harness !== undefined
+            ? toolsNeeded(words.text, request.tools)
+            : { category: toolsCategory, confidence: 1, reasons: [`the request offers ${request.tools.length} tools`] }
+        }
+
+        /** Words too short to tell mean what was said before them. */
+        const meaningful = (words: HumanWords): string =>
+          isTooShort(words.text) ? (words.earlier.find((text) => !isTooShort(text)) ?? words.text) : words.text
+
+        const byWords = Effect.fnUntraced(function* (config: RouterConfig, request: ChatRequest, words: HumanWords) {
+          const session = request.user
+          if (session !== undefined && words.earlier.length === 0 && isTooShort(words.text)) {
+            const category = sessions.recall(session, now())
+            if (category !== undefined && config.categories.has(category)) {
+              const reasons = ["a short message goes on with the conversation's category"]
+              return decisionOf(config, "keywords", { category, confidence: 0.6, reasons })
+            }
+          }
+          const { classification, latencyMillis, source } = yield* classifier.classify(
+            config,
+            meaningful(words),
+            request.id
+          )
+          if (classification === undefined) {
+            const category = config.categories.has(settings.defaultCategory) ? settings.defaultCategory : "conversation"
+            const reasons = [words.kind === "turn" ? "nothing was sure" : `an agent's ${words.kind}`]
+            return decisionOf(config, "default", { category, confidence: 0, reasons }, latencyMillis)
+          }
+          if (session !== undefined) sessions.remember(session, classification.category, now())
+          return decisionOf(config, source, classification, latencyMillis)
+        })
+
+        return Decisions.of({
+          decide: Effect.fnUntraced(function* (config, request) {
+            const words = humanWords(request)
+            const sessionId = sessionIdOf(request, words)
+            if (!routedNames.has(request.model)) {
+              const decision = yield* forced(config, request)
+              return { decision, ownsModels: decision.category === directCategory, sessionId }
+            }
+            const tools = byTools(request, words)
+            const decision =
+              tools === undefined ? yield* byWords(config, request, words) : decisionOf(config, "tools", tools)
+            return { decision, ownsModels: false, sessionId }
+          })
+        })
+      })
+    )
+}

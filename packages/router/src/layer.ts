@@ -1,0 +1,46 @@
+/**
+ * The wiring of the router on one page: which service stands on which. What varies with the machine (the HTTP client,
+ * the settings) comes from outside.
+ */
+import { Layer } from "effect"
+import { CircuitBreaker } from "./CircuitBreaker.ts"
+import { Classifier, type ClassifierSettings } from "./Classifier.ts"
+import { ApiClassifier, type ApiClassifierSettings } from "./classifiers/api.ts"
+import { OllamaClassifier, type OllamaSettings } from "./classifiers/ollama.ts"
+import type { ConfigFileOptions } from "./configOnDisk.ts"
+import { ConfigStore } from "./ConfigStore.ts"
+import { CostLedger } from "./CostLedger.ts"
+import { Decisions, type DecisionSettings } from "./decide.ts"
+import { ModelCatalogue } from "./ModelCatalogue.ts"
+import { ModelClient, type UpstreamSettings } from "./ModelClient.ts"
+import { Router, type RouterSettings } from "./Router.ts"
+import { UpstreamStatus } from "./UpstreamStatus.ts"
+import { Watchdog } from "./Watchdog.ts"
+
+export interface RouterOptions {
+  readonly upstream: UpstreamSettings
+  readonly router: RouterSettings
+  readonly decisions: DecisionSettings
+  readonly classifier: ClassifierSettings
+  readonly ollama: OllamaSettings
+  readonly api: ApiClassifierSettings
+  readonly config: ConfigFileOptions
+}
+
+export const routerLayer = (options: RouterOptions) =>
+  Router.layer(options.router).pipe(
+    Layer.provideMerge(Decisions.layer(options.decisions)),
+    Layer.provideMerge(Classifier.layer(options.classifier)),
+    Layer.provideMerge(Layer.mergeAll(OllamaClassifier.layer(options.ollama), ApiClassifier.layer(options.api))),
+    Layer.provideMerge(
+      Layer.mergeAll(
+        ModelClient.layerOpenRouter(options.upstream),
+        ModelCatalogue.layerOpenRouter(options.upstream),
+        UpstreamStatus.layer,
+        CircuitBreaker.layerMemory,
+        CostLedger.layerMemory,
+        ConfigStore.layerFile(options.config)
+      )
+    ),
+    Layer.provideMerge(Watchdog.layer)
+  )

@@ -1,0 +1,144 @@
+/**
+ * Watches one attempt and tells, exactly once, how it ended: to the ledger and to the model's circuit.
+ */
+import { type ChatRequest, estimatedInputTokens } from "@llm-router/domain/ChatRequest"
+import type { Decision } from "@llm-router/domain/Decision"
+import { ModelError } from "@llm-router/domain/ModelError"
+import type { PicoDollars } from "@llm-router/domain/Money"
+import { Effect } from "effect"
+import type { CircuitOutcome, Permit } from "./CircuitBreaker.ts"
+import type { CostLedger, CostSource, LedgerEntry } from "./CostLedger.ts"
+import type { AnswerFacts } from "./ModelClient.ts"
+import { costOf, type TokenPrices } from "./pricing.ts"
+
+/** About four characters make a token, in English and in code. */
+const bytesPerToken = 4
+
+export interface MeterContext {
+  readonly request: ChatRequest
+  readonly purpose: LedgerEntry["purpose"]
+  readonly category: string
+  readonly source: Decision["source"]
+  readonly model: string
+  readonly attempt: number
+  readonly prices: (model: string) => TokenPrices | undefined
+  readonly ledger: CostLedger["Service"]
+  readonly permit: Permit
+  readonly now: () => number
+}
+
+export type MeterEnd =
+  | { readonly _tag: "Complete" }
+  | { readonly _tag: "Failed"; readonly error: ModelError }
+  | { readonly _tag: "Cancelled" }
+
+interface Charge {
+  readonly cost: PicoDollars
+  readonly costSource: CostSource
+  readonly inputTokens: number
+  readonly outputTokens: number
+}
+
+export class Meter {
+  readonly startedAt: number
+  #firstTokenAt: number | undefined
+  #ended: LedgerEntry | undefined
+  readonly #context: MeterContext
+
+  constructor(context: MeterContext) {
+    this.#context = context
+    this.startedAt = context.now()
+  }
+
+  firstToken(): void {
+    this.#firstTokenAt = this.#context.now()
+  }
+
+  /** What the attempt cost, once it has ended. */
+  get cost(): PicoDollars {
+    return this.#ended?.cost ?? 0n
+  }
+
+  /** The same, where a price is known. */
+  get knownCost(): PicoDollars | undefined {
+    return this.#ended?.costSource === "unpriced" ? undefined : this.#ended?.cost
+  }
+
+  /** The end of the attempt; what comes after the first end is not counted again. */
+  readonly finish = (end: MeterEnd, facts: AnswerFacts | undefined): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      if (this.#ended !== undefined) return Effect.void
+      const { ledger, permit } = this.#context
+      this.#ended = this.#entry(end, facts)
+      return Effect.uninterruptible(Effect.andThen(permit.settle(outcomeOf(end)), ledger.recordAttempt(this.#ended)))
+    })
+
+  #entry(end: MeterEnd, facts: AnswerFacts | undefined): LedgerEntry {
+    const { attempt, category, model, now, purpose, request, source } = this.#context
+    const time = now()
+    const charge = this.#charge(facts)
+    const cut = end._tag === "Failed" && end.error.reason._tag === "CutOff"
+    return {
+      timeMillis: time,
+      requestId: request.id,
+      purpose,
+      category,
+      source,
+      model,
+      answeredBy: facts?.answeredBy,
+      attempt,
+      outcome: end._tag === "Complete" ? "ok" : end._tag === "Cancelled" ? "cancelled" : cut ? "cut" : "failed",
+      error: end._tag === "Failed" ? end.error.reason._tag : undefined,
+      status: end._tag === "Complete" ? 200 : end._tag === "Failed" ? end.error.status : null,
+      stream: request.stream,
+      ...charge,
+      cachedTokens: facts?.usage?.cachedTokens ?? 0,
+      reasoningTokens: facts?.usage?.reasoningTokens ?? 0,
+      firstTokenMillis: this.#firstTokenAt === undefined ? undefined : this.#firstTokenAt - this.startedAt,
+      durationMillis: time - this.startedAt,
+      generationId: facts?.generationId
+    }
+  }
+
+  #charge(facts: AnswerFacts | undefined): Charge {
+    const usage = facts?.usage
+    if (usage?.reportedCost !== undefined) {
+      return {
+        cost: usage.reportedCost,
+        costSource: "reported",
+        inputTokens: usage.inputTokens,
+        outputTokens: usage.outputTokens
+      }
+    }
+    // OpenRouter does not charge for an attempt that produced nothing ("zero completion insurance").
+    if (facts === undefined) {
+      return { cost: 0n, costSource: "estimated", inputTokens: 0, outputTokens: 0 }
+    }
+    const tokens = usage ?? {
+      inputTokens: estimatedInputTokens(this.#context.request),
+      outputTokens: Math.ceil(facts.textBytes / bytesPerToken)
+    }
+    const prices =
+      this.#context.prices(this.#context.model) ??
+      (facts.answeredBy === undefined ? undefined : this.#context.prices(facts.answeredBy))
+    return {
+      cost: prices === undefined ? 0n : costOf(prices, tokens),
+      costSource: prices === undefined ? "unpriced" : usage === undefined ? "estimated" : "priced",
+      inputTokens: tokens.inputTokens,
+      outputTokens: tokens.outputTokens
+    }
+  }
+}
+
+const outcomeOf = (end: MeterEnd): CircuitOutcome => {
+  switch (end._tag) {
+    case "Complete":
+      return { _tag: "Success" }
+    case "Cancelled":
+      return { _tag: "Ignored" }
+    case "Failed":
+      return end.error.countsForCircuit
+        ? { _tag: "Failure", error: end.error.message, retryAfterMillis: end.error.retryAfterMillis }
+        : { _tag: "Ignored" }
+  }
+}

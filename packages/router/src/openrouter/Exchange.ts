@@ -1,0 +1,224 @@
+/**
+ * One HTTP exchange with the upstream, as a bounded queue of the chunks that came: the reader's pace is the socket's
+ * pace. Built on undici's dispatch interface, without the cost of a Node stream for every answer.
+ */
+import { Effect } from "effect"
+import type { Dispatcher } from "undici"
+import type { Watchdog, Watched } from "../Watchdog.ts"
+
+/** Unread bytes at which the socket is paused. */
+const highWaterBytes = 64 * 1024
+
+/** How long a finished answer's connection may take to end before it is closed instead of kept alive. */
+const drainMillis = 1_000
+
+/** The connection failed or a deadline passed. Turned into a `ModelError` by the client that knows the model. */
+export class ExchangeError {
+  readonly _tag = "ExchangeError"
+  readonly cause: "network" | "connect" | "first_token" | "idle" | "request"
+  readonly message: string
+  constructor(cause: ExchangeError["cause"], message: string) {
+    this.cause = cause
+    this.message = message
+  }
+}
+
+/** Nothing came for the keep-alive interval; the exchange goes on. */
+export const silence = Symbol("silence")
+/** The answer is complete. */
+export const end = Symbol("end")
+export type Chunk = Buffer | typeof silence | typeof end
+
+export interface ExchangeLimits {
+  /** From the start of the attempt to what the reader accepts as the first token, in milliseconds. */
+  readonly firstTokenMillis: number
+  /** Between two chunks, while the reader is waiting. */
+  readonly idleMillis: number
+  /** After this much silence behind the first token the reader gets `silence`. */
+  readonly keepAliveMillis: number
+  /** When the whole request is over, whatever came; milliseconds since the epoch. */
+  readonly requestDue: number
+}
+
+type Resume<A> = (effect: Effect.Effect<A, ExchangeError>) => void
+
+const describeError = (error: Error & { readonly code?: unknown }): string =>
+  typeof error.code === "string" ? error.code : error.name
+
+/**
+ * undici calls the `on…` methods; the reader calls `take`. Everything happens on one thread, so plain fields are the
+ * whole synchronisation.
+ */
+export class Exchange implements Dispatcher.DispatchHandler, Watched {
+  status = 0
+  headers: Readonly<Record<string, string | Array<string> | undefined>> = {}
+
+  readonly #watchdog: Watchdog["Service"]
+  readonly #limits: ExchangeLimits
+  readonly #chunks: Array<Buffer> = []
+  #queuedBytes = 0
+  #controller: Dispatcher.DispatchController | undefined
+  #opened: Resume<void> | undefined
+  #reader: Resume<Chunk> | undefined
+  #failure: ExchangeError | undefined
+  #ended = false
+  #aborted = false
+  #releasedAt: number | undefined
+  #firstTokenDue: number | undefined
+  /** Since when the reader waits for the next chunk; a slow reader is not a silent upstream. */
+  #waitingSince: number | undefined
+  #silentSince = 0
+
+  constructor(watchdog: Watchdog["Service"], limits: ExchangeLimits) {
+    this.#watchdog = watchdog
+    this.#limits = limits
+    this.#firstTokenDue = watchdog.now() + limits.firstTokenMillis
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller
+    if (this.#aborted) controller.abort(new Error("aborted"))
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Readonly<Record<string, string | Array<string> | undefined>>
+  ): void {
+    // An interim answer (1xx) is not the answer.
+    if (status < 200) return
+    this.status = status
+    this.headers = headers
+    const opened = this.#opened
+    this.#opened = undefined
+    opened?.(Effect.void)
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#releasedAt !== undefined) return
+    const reader = this.#reader
+    if (reader !== undefined) {
+      this.#reader = undefined
+      this.#waitingSince = undefined
+      reader(Effect.succeed(chunk))
+      return
+    }
+    this.#chunks.push(chunk)
+    this.#queuedBytes += chunk.length
+    if (this.#queuedBytes >= highWaterBytes) controller.pause()
+  }
+
+  onResponseEnd(): void {
+    this.#ended = true
+    this.#watchdog.unwatch(this)
+    const reader = this.#reader
+    this.#reader = undefined
+    reader?.(Effect.succeed(end))
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    const code = describeError(error)
+    this.#fail(
+      new ExchangeError(
+        code === "UND_ERR_CONNECT_TIMEOUT" ? "connect" : "network",
+        `The connection to the upstream failed (${code}).`
+      )
+    )
+  }
+
+  /** The watchdog's call: fails what is overdue, and tells a waiting reader of a long silence. */
+  check(now: number): void {
+    if (this.#releasedAt !== undefined) {
+      if (now - this.#releasedAt >= drainMillis) this.abort()
+      return
+    }
+    if (now >= this.#limits.requestDue) {
+      this.#giveUp("request", "The request took longer than it may.")
+      return
+    }
+    if (this.#firstTokenDue !== undefined) {
+      if (now >= this.#firstTokenDue) {
+        this.#giveUp("first_token", `No first token within ${this.#limits.firstTokenMillis} ms.`)
+      }
+      return
+    }
+    const reader = this.#reader
+    if (reader === undefined || this.#waitingSince === undefined) return
+    if (now - this.#waitingSince >= this.#limits.idleMillis) {
+      this.#giveUp("idle", `Nothing came for ${this.#limits.idleMillis} ms.`)
+    } else if (now - this.#silentSince >= this.#limits.keepAliveMillis) {
+      this.#silentSince = now
+      this.#reader = undefined
+      reader(Effect.succeed(silence))
+    }
+  }
+
+  /** Waits for the status and headers. */
+  readonly opened: Effect.Effect<void, ExchangeError> = Effect.callback<void, ExchangeError>((resume) => {
+    if (this.#failure !== undefined) return resume(Effect.fail(this.#failure))
+    if (this.status !== 0) return resume(Effect.void)
+    this.#opened = resume
+    return Effect.sync(() => this.abort())
+  })
+
+  /** The next chunk. Interrupting the reader aborts the exchange. */
+  readonly take: Effect.Effect<Chunk, ExchangeError> = Effect.suspend(() => {
+    const chunk = this.#chunks.shift()
+    if (chunk !== undefined) {
+      this.#queuedBytes -= chunk.length
+      if (this.#queuedBytes < highWaterBytes && this.#controller?.paused === true) this.#controller.resume()
+      return Effect.succeed<Chunk>(chunk)
+    }
+    if (this.#failure !== undefined) return Effect.fail(this.#failure)
+    if (this.#ended) return Effect.succeed<Chunk>(end)
+    return this.#wait
+  })
+
+  readonly #wait: Effect.Effect<Chunk, ExchangeError> = Effect.callback<Chunk, ExchangeError>((resume) => {
+    this.#reader = resume
+    // A reader that comes back after `silence` still waits for the same chunk.
+    if (this.#waitingSince === undefined) this.#waitingSince = this.#silentSince = this.#watchdog.now()
+    return Effect.sync(() => this.abort())
+  })
+
+  /** The reader has its first token: from now on the limit is the silence between chunks. */
+  firstTokenSeen(): void {
+    this.#firstTokenDue = undefined
+    this.#waitingSince = undefined
+  }
+
+  /**
+   * The reader needs no more. What is left is read and dropped, so that the connection can be used again; one that
+   * does not end soon is closed.
+   */
+  release(): void {
+    if (this.#ended || this.#failure !== undefined || this.#releasedAt !== undefined) return
+    this.#releasedAt = this.#watchdog.now()
+    this.#chunks.length = 0
+    if (this.#controller?.paused === true) this.#controller.resume()
+  }
+
+  /** Closes the connection if the answer is not complete. */
+  abort(): void {
+    this.#watchdog.unwatch(this)
+    if (this.#ended || this.#aborted) return
+    this.#aborted = true
+    this.#controller?.abort(new Error("aborted"))
+  }
+
+  #giveUp(cause: ExchangeError["cause"], message: string): void {
+    this.#fail(new ExchangeError(cause, message))
+    this.abort()
+  }
+
+  #fail(error: ExchangeError): void {
+    if (this.#failure !== undefined || this.#ended) return
+    this.#failure = error
+    this.#watchdog.unwatch(this)
+    const opened = this.#opened
+    const reader = this.#reader
+    this.#opened = this.#reader = undefined
+    opened?.(Effect.fail(error))
+    reader?.(Effect.fail(error))
+  }
+}

@@ -1,0 +1,190 @@
+/**
+ * Watches a chat completion's event stream on its way to the client. Bytes pass as they came; only what must not pass
+ * is taken out: an error event, a usage chunk nobody asked for, and `[DONE]`, which the router says itself once the
+ * answer is accounted for. Deltas are not decoded: an event is parsed only until the first token was seen, or when
+ * its bytes hold something to account for.
+ */
+import { skipString } from "@llm-router/domain/jsonSpans"
+import { type Usage, usageOf } from "@llm-router/domain/Usage"
+import { type Fields, fieldsOf, listOf, parseFields } from "./json.ts"
+
+const lineFeed = 0x0a
+const carriageReturn = 0x0d
+const none: Buffer = Buffer.alloc(0)
+
+/** An event longer than this is no chat completion chunk: inline images of some models reach several MiB. */
+const longestEventBytes = 32 * 1024 * 1024
+
+const isFilled = (value: unknown): boolean =>
+  Array.isArray(value) || typeof value === "string" ? value.length > 0 : typeof value === "object" && value !== null
+
+/** The members of a delta or message that are part of an answer: text, thought, tool calls, sound, pictures. */
+const tokenFields = [
+  "content",
+  "reasoning",
+  "reasoning_content",
+  "reasoning_details",
+  "tool_calls",
+  "function_call",
+  "refusal",
+  "audio",
+  "images"
+] as const
+
+/** Whether a delta or a message has anything in it beside its role. */
+export const hasToken = (delta: unknown): boolean => {
+  const fields = fieldsOf(delta)
+  return tokenFields.some((name) => isFilled(fields[name]))
+}
+
+const isNullAfter = (bytes: Buffer, at: number): boolean => {
+  while (bytes[at] === 0x20 || bytes[at] === 0x3a) at++
+  return bytes[at] === 0x6e
+}
+
+/** Whether a member of this name is there with a value other than null. */
+const hasValue = (bytes: Buffer, quotedName: string): boolean => {
+  for (let at = bytes.indexOf(quotedName); at >= 0; at = bytes.indexOf(quotedName, at + quotedName.length)) {
+    if (!isNullAfter(bytes, at + quotedName.length)) return true
+  }
+  return false
+}
+
+/** Names of the members whose strings are the model's output. */
+const textMembers = ['"content":"', '"reasoning":"', '"reasoning_content":"', '"arguments":"'] as const
+
+const textBytesOf = (events: Buffer): number => {
+  let total = 0
+  for (const member of textMembers) {
+    for (let at = events.indexOf(member); at >= 0; at = events.indexOf(member, at)) {
+      const start = at + member.length
+      at = skipString(events, start - 1)
+      total += at - start - 1
+    }
+  }
+  return total
+}
+
+export class SseScanner {
+  /** An event with content, reasoning or a tool call came. */
+  sawToken = false
+  /** Non-null once a `finish_reason` came. */
+  finishReason: string | undefined
+  done = false
+  /** The `error` member of an event, which did not pass. */
+  error: unknown
+  usage: Usage | undefined
+  /** The model that says it answers. */
+  model: string | undefined
+  /** The upstream's id of the answer. */
+  id: string | undefined
+  /** Bytes of text that passed, to estimate the tokens of an answer that never reported them. */
+  textBytes = 0
+  tooLong = false
+
+  readonly #dropUsageChunk: boolean
+  #carry: Buffer = none
+
+  constructor(options: { readonly dropUsageChunk: boolean }) {
+    this.#dropUsageChunk = options.dropUsageChunk
+  }
+
+  /** Whether the answer came to an end that its receiver can take for one. */
+  get complete(): boolean {
+    return this.done || this.finishReason !== undefined
+  }
+
+  /** What may pass of the bytes so far: whole events. The rest waits for its end. */
+  push(chunk: Buffer): Buffer {
+    if (this.done || this.error !== undefined) return none
+    const bytes = this.#carry.length === 0 ? chunk : Buffer.concat([this.#carry, chunk])
+    const boundary = Math.max(bytes.lastIndexOf("\n\n") + 2, bytes.lastIndexOf("\n\r\n") + 3)
+    // lastIndexOf gives -1 for none: 1 or 2 here.
+    if (boundary <= 2) {
+      this.#carry = bytes
+      this.tooLong = bytes.length > longestEventBytes
+      return none
+    }
+    this.#carry = bytes.subarray(boundary)
+    return this.#pass(bytes.subarray(0, boundary))
+  }
+
+  /** What the upstream left unterminated when it closed: an event all the same. */
+  finish(): Buffer {
+    const rest = this.#carry
+    this.#carry = none
+    if (rest.length === 0 || this.done || this.error !== undefined) return none
+    return this.#pass(Buffer.concat([rest, Buffer.from("\n\n")]))
+  }
+
+  #pass(events: Buffer): Buffer {
+    this.textBytes += textBytesOf(events)
+    return this.sawToken && this.#isPlain(events) ? events : this.#passEach(events)
+  }
+
+  /** Nothing but deltas: no end, no error, no usage. */
+  #isPlain(events: Buffer): boolean {
+    return (
+      !hasValue(events, '"finish_reason"') &&
+      !hasValue(events, '"usage"') &&
+      !events.includes('"error"') &&
+      !events.includes("[DONE]")
+    )
+  }
+
+  #passEach(events: Buffer): Buffer {
+    const kept: Array<Buffer> = []
+    let start = 0
+    let data = ""
+    let at = 0
+    while (at < events.length && !this.done && this.error === undefined) {
+      const newline = events.indexOf(lineFeed, at)
+      const lineEnd = newline > at && events[newline - 1] === carriageReturn ? newline - 1 : newline
+      if (lineEnd === at) {
+        if (this.#keeps(data)) kept.push(events.subarray(start, newline + 1))
+        start = newline + 1
+        data = ""
+      } else if (events.toString("latin1", at, Math.min(at + 5, lineEnd)) === "data:") {
+        const text = events.toString("utf8", events[at + 5] === 0x20 ? at + 6 : at + 5, lineEnd)
+        data = data === "" ? text : `${data}\n${text}`
+      }
+      at = newline + 1
+    }
+    return kept.length === 1 && kept[0] !== undefined ? kept[0] : Buffer.concat(kept)
+  }
+
+  /** Takes in one event's data; false when the event must not pass. */
+  #keeps(data: string): boolean {
+    if (data === "") return true
+    if (data.trim() === "[DONE]") {
+      this.done = true
+      return false
+    }
+    const event = parseFields(data)
+    // Not ours to judge: the client reads what its upstream wrote.
+    if (event === undefined) return true
+    if (event["error"] !== undefined && event["error"] !== null) {
+      this.error = event["error"]
+      return false
+    }
+    this.#account(event)
+    const choices = listOf(event["choices"])
+    for (const choice of choices) {
+      const fields = fieldsOf(choice)
+      if (!this.sawToken && hasToken(fields["delta"])) this.sawToken = true
+      const reason = fields["finish_reason"]
+      if (reason === "error") {
+        this.error = { message: "The model ended its answer with an error.", code: 502 }
+        return false
+      }
+      if (typeof reason === "string") this.finishReason = reason
+    }
+    return !(this.#dropUsageChunk && choices.length === 0 && event["usage"] !== undefined)
+  }
+
+  #account(event: Fields): void {
+    if (typeof event["model"] === "string") this.model = event["model"]
+    if (typeof event["id"] === "string") this.id = event["id"]
+    if (event["usage"] !== undefined && event["usage"] !== null) this.usage = usageOf(event["usage"]) ?? this.usage
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * Opens a streamed completion: reads up to the first token, then hands on the bytes as they come.
+ */
+import type { ModelErrorReason } from "@llm-router/domain/ModelError"
+import { Effect } from "effect"
+import type { AnswerFacts } from "../ModelClient.ts"
+import { mayBeEmpty } from "./completion.ts"
+import { reasonOf } from "./errors.ts"
+import { type Chunk, end, type Exchange, type ExchangeError, silence } from "./Exchange.ts"
+import { SseScanner } from "./SseScanner.ts"
+
+export interface StreamAnswer {
+  readonly _tag: "Stream"
+  /** What is known of the answer so far. */
+  readonly facts: () => AnswerFacts
+  /**
+   * The next bytes for the client, `silence` when nothing came for the keep-alive interval, or `end` after a complete
+   * answer (`data: [DONE]` is the caller's to write). Fails when the stream breaks.
+   */
+  readonly next: Effect.Effect<Chunk, ModelErrorReason>
+}
+
+interface StreamOptions {
+  readonly dropUsageChunk: boolean
+  readonly now: () => number
+}
+
+/** What may come before the first token: a role, comments. More is no chat completion. */
+const longestPrefixBytes = 40 * 1024 * 1024
+
+const failureOf = (scanner: SseScanner, now: number): ModelErrorReason =>
+  reasonOf({ status: 200, retryAfterHeader: undefined, error: scanner.error, nowMillis: now })
+
+const cutOff = (message: string): ModelErrorReason => ({ _tag: "CutOff", message })
+
+/** Reads until the first token is there, or until it is certain that none will come. */
+const readPrefix = Effect.fnUntraced(function* (exchange: Exchange, scanner: SseScanner, options: StreamOptions) {
+  const parts: Array<Buffer> = []
+  let length = 0
+  while (!scanner.sawToken) {
+    const chunk = yield* exchange.take
+    if (chunk === silence) continue
+    const passed = chunk === end ? scanner.finish() : scanner.push(chunk)
+    parts.push(passed)
+    length += passed.length
+    if (scanner.error !== undefined && !scanner.sawToken) {
+      return yield* Effect.fail(failureOf(scanner, options.now()))
+    }
+    if (scanner.tooLong || length > longestPrefixBytes) {
+      return yield* Effect.fail<ModelErrorReason>({
+        _tag: "InvalidOutput",
+        message: "The upstream's events are too long."
+      })
+    }
+    if ((chunk === end || scanner.done) && !scanner.sawToken) {
+      if (mayBeEmpty(scanner.finishReason)) break
+      return yield* Effect.fail<ModelErrorReason>({
+        _tag: "InvalidOutput",
+        message: "The upstream's stream ended without a token."
+      })
+    }
+  }
+  return Buffer.concat(parts)
+})
+
+/** Opens the stream of an exchange whose headers have come. */
+export const openStream = (
+  exchange: Exchange,
+  options: StreamOptions
+): Effect.Effect<StreamAnswer, ModelErrorReason | ExchangeError> => {
+  const scanner = new SseScanner({ dropUsageChunk: options.dropUsageChunk })
+  return Effect.map(readPrefix(exchange, scanner, options), (prefix) => {
+    exchange.firstTokenSeen()
+    let pending: Buffer | undefined = prefix.length > 0 ? prefix : undefined
+    let upstreamEnded = false
+
+    const afterEnd: Effect.Effect<Chunk, ModelErrorReason> = Effect.suspend(() => {
+      exchange.release()
+      return scanner.complete
+        ? Effect.succeed<Chunk>(end)
+        : Effect.fail(cutOff("The stream ended before the answer did."))
+    })
+
+    // A connection that breaks behind the end of the answer takes nothing away from it.
+    const taken: Effect.Effect<Chunk, ModelErrorReason> = Effect.catch(exchange.take, (error) =>
+      scanner.complete ? Effect.succeed<Chunk>(end) : Effect.fail(cutOff(error.message))
+    )
+
+    const read: Effect.Effect<Chunk, ModelErrorReason> = Effect.flatMap(taken, (chunk) => {
+      if (chunk === silence) return Effect.succeed<Chunk>(silence)
+      if (chunk === end) upstreamEnded = true
+      const passed = chunk === end ? scanner.finish() : scanner.push(chunk)
+      return passed.length > 0 ? Effect.succeed<Chunk>(passed) : next
+    })
+
+    const next: Effect.Effect<Chunk, ModelErrorReason> = Effect.suspend(() => {
+      if (pending !== undefined) {
+        const first = pending
+        pending = undefined
+        return Effect.succeed<Chunk>(first)
+      }
+      if (scanner.error !== undefined) {
+        exchange.abort()
+        return Effect.fail(cutOff(failureOf(scanner, options.now()).message))
+      }
+      if (scanner.tooLong) return Effect.fail(cutOff("The upstream's events are too long."))
+      return scanner.done || upstreamEnded ? afterEnd : read
+    })
+
+    return {
+      _tag: "Stream",
+      next,
+      facts: () => ({
+        usage: scanner.usage,
+        answeredBy: scanner.model,
+        generationId: scanner.id,
+        textBytes: scanner.textBytes
+      })
+    }
+  })
+}

@@ -1,0 +1,280 @@
+import * as fs from "node:fs"
+import { dirname, join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import { ConfigStore } from "../src/ConfigStore.ts"
+import { configOf, emptyFile } from "../src/configFile.ts"
+import { killedWriter, newPath, nextLook, open, openWith } from "./configStoreTools.ts"
+
+const models = ["openai/gpt-4o"]
+const withCreative = '{"version": 2, "categories": {"creative": {"models": ["a/b"]}}}'
+
+const read = (path: string): string => fs.readFileSync(path, "utf8")
+const names = (store: ConfigStore["Service"]) => [...store.currentUnsafe().categories.keys()]
+const filesBeside = (path: string) => fs.readdirSync(dirname(path)).toSorted()
+
+/** A name that can be read and not be replaced: the temporary file's is longer than file systems allow. */
+const tooLong = (path: string): string => join(dirname(path), "x".repeat(250))
+
+describe("start", () => {
+  it.effect("a missing file means the defaults, and is not made before the first change", () =>
+    Effect.gen(function* () {
+      const path = yield* newPath
+      const store = yield* open(path)
+      assert.strictEqual((yield* store.current).etag, configOf(emptyFile).etag)
+      assert.deepStrictEqual(filesBeside(path), [])
+      yield* store.setCategory({ name: "creative", models })
+      assert.deepStrictEqual(filesBeside(path), ["router_config.json"])
+      assert.strictEqual(fs.statSync(path).mode & 0o777, 0o600)
+    })
+  )
+
+  it.effect("a change is there after a restart, without what the environment set", () =>
+    Effect.gen(function* () {
+      const path = yield* newPath
+      const first = yield* open(path, { openMillis: 5 })
+      const change = { name: "creative", models, keywords: [" Poem", "poem "], description: "Poetry" }
+      const { config, category, created } = yield* first.setCategory(change)
+      assert.deepStrictEqual(category, { ...change, models: ["openai/gpt-4o"], keywords: ["Poem"], builtin: false })
+      assert.isTrue(created)
+      assert.strictEqual(config.circuit.openMillis, 5)
+      const second = (yield* open(path)).currentUnsafe()
+      assert.deepStrictEqual(second.categories, config.categories)
+      assert.strictEqual(second.circuit.openMillis, 300_000)
+    })
+  )
+
+  const broken: ReadonlyArray<readonly [string, string, string]> = [
+    ["corrupt JSON", '{"version": 2,\n  oops}', "line 2, column 3"],
+    ["a wrong field", '{"version": 2, "categories": {"code": {"models": ["x"]}}}', "categories.code.models[0]"],
+    ["a later version", '{"version": 3}', "version: expected 2"],
+    ["a control character", "\u0000", "line 1, column 1"]
+  ]
+  it.effect.each(broken)("stops at %s and leaves the file as it is", ([, text, why]) =>
+    Effect.gen(function* () {
+      const path = yield* newPath
+      fs.writeFileSync(path, text)
+      const error = yield* Effect.flip(open(path))
+      assert.strictEqual(error._tag, "ConfigFileInvalid")
+      assert.include(error.message, `${path}: `)
+      assert.include(error.message, why)
+      assert.strictEqual(read(path), text)
+    })
+  )
+
+  it.effect("stops at a file that is not text or cannot be read", () =>
+    Effect.gen(function* () {
+      const path = yield* newPath
+      fs.writeFileSync(path, Buffer.from([0x7b, 0xff, 0x7d]))
+      assert.include((yield* Effect.flip(open(path))).message, "not UTF-8")
+      fs.rmSync(path)
+      fs.mkdirSync(path)
+      assert.include((yield* Effect.flip(open(path))).message, "cannot be read: EISDIR")
+    })
+  )
+
+  it.effect("carries the first version's file over and keeps the original, beside older backups", () =>
+    Effect.gen(function* () {
+      const path = yield* newPath
+      const text = JSON.stringify({
+        model_mappings: { code: ["a/b"] },
+        keywords: { code: ["def ", "fn"] },
+        custom_categories: { poetry: { description: "Poems", models: ["c/d"], keywords: ["poem"] } }
+      })
+      fs.writeFileSync(path, text)
+      fs.writeFileSync(`${path}.v1.bak`, "older")
+      const before = (yield* open(path)).currentUnsafe()
+      assert.strictEqual(read(`${path}.v1.bak`), "older")
+      assert.strictEqual(read(`${path}.v1.bak.2`), text)
+      const poetry = { models: ["c/d"], keywords: ["poem"], description: "Poems" }
+      const categories = { code: { models: ["a/b"], keywords: ["def", "fn"] }, poetry }
+      assert.deepStrictEqual(JSON.parse(read(path)), { version: 2, categories })
+      assert.strictEqual((yield* open(path)).currentUnsafe().etag, before.etag)
+      assert.strictEqual(filesBeside(path).length, 3)
+    })
+  )
+
+  it.effect("runs on a first version's file that cannot be carried over on disk", () =>
+    Effect.gen(function* () {
+      const path = tooLong(yield* newPath)
+      fs.writeFileSync(path, '{"model_mappings": {"mine": ["a/b"]}}')
+      assert.include(names(yield* open(path)), "mine")
+      assert.strictEqual(read(path), '{"model_mappings": {"mine": ["a/b"]}}')
+    })
+  )
+
+  it.effect("removes what a killed process left, and nothing else", () =>
+    Effect.gen(function* () {
+      const path = yield* newPath
+      const leftover = `.router_config.json.${crypto.randomUUID()}.tmp`
+      const others = [".router_config.json.swp", ".router_config.json.mine.tmp"]
+      for (const name of [leftover, ...others]) fs.writeFileSync(join(dirname(path), name), "{")
+      yield* open(path)
+      assert.deepStrictEqual(filesBeside(path), others.toSorted())
+    })
+  )
+})
+
+describe("a hand edit", () => {
+  it.effect("is in force after the next look, also with a byte order mark", () =>
+    Effect.gen(function* () {
+      const { path, store } = yield* openWith(withCreative)
+      const seen = yield* Effect.forkChild(
+        store.changes.pipe(
+          Stream.map((config) => config.circuit.openMillis),
+          Stream.take(2),
+          Stream.runCollect
+        ),
+        { startImmediately: true }
+      )
+      fs.writeFileSync(path, '\ufeff{"version": 2, "circuit_breaker": {"open_ms": 5}}')
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual([...(yield* Fiber.join(seen))], [300_000, 5])
+      assert.notInclude(names(store), "creative")
+    })
+  )
+
+  it.effect("that is invalid is refused, as are changes, until it is mended", () =>
+    Effect.gen(function* () {
+      const { path, store } = yield* openWith(withCreative)
+      const before = store.currentUnsafe()
+      fs.writeFileSync(path, '{"version": 2, "categories": {"creative": {}}}')
+      yield* nextLook(store, (problem) => problem?.includes("categories.creative.models: missing") ?? false)
+      assert.strictEqual(store.currentUnsafe(), before)
+      const error = yield* Effect.flip(store.setCategory({ name: "other", models }))
+      assert.strictEqual(error._tag, "ConfigFileInvalid")
+      assert.strictEqual(read(path), '{"version": 2, "categories": {"creative": {}}}')
+
+      fs.writeFileSync(path, withCreative)
+      yield* nextLook(store, (problem) => problem === undefined)
+      yield* store.setCategory({ name: "other", models })
+      assert.includeMembers(names(store), ["creative", "other"])
+    })
+  )
+
+  it.effect("that was not looked at yet is not lost to a change, nor is its breaker setting", () =>
+    Effect.gen(function* () {
+      const { path, store } = yield* openWith('{"version": 2}')
+      fs.writeFileSync(path, withCreative.replace("2,", '2, "circuit_breaker": {"open_ms": 5},'))
+      yield* store.setCategory({ name: "other", models })
+      const onDisk = (yield* open(path)).currentUnsafe()
+      assert.includeMembers([...onDisk.categories.keys()], ["creative", "other"])
+      assert.strictEqual(onDisk.circuit.openMillis, 5)
+      assert.strictEqual(store.currentUnsafe().etag, onDisk.etag)
+    })
+  )
+
+  it.effect("that deletes the file leaves the old one in force; a change writes all of it again", () =>
+    Effect.gen(function* () {
+      const { path, store } = yield* openWith(withCreative)
+      fs.rmSync(path)
+      yield* nextLook(store, (problem) => problem?.includes("deleted") ?? false)
+      yield* store.setModels("creative", ["a/b"])
+      assert.isUndefined(yield* store.problem)
+      assert.include([...(yield* open(path)).currentUnsafe().categories.keys()], "creative")
+    })
+  )
+})
+
+describe("changes", () => {
+  it.live("made at the same time are all in memory and on disk", () =>
+    Effect.gen(function* () {
+      const path = yield* newPath
+      const store = yield* open(path)
+      const wanted = Array.from({ length: 200 }, (_, index) => `c${index}`)
+      yield* Effect.forEach(wanted, (name) => store.setCategory({ name, models }), { concurrency: "unbounded" })
+      assert.includeMembers(names(store), wanted)
+      assert.includeMembers(Object.keys(JSON.parse(read(path)).categories), wanted)
+      assert.deepStrictEqual(filesBeside(path), ["router_config.json"])
+    })
+  )
+
+  it.effect("that omit a field keep what is stored", () =>
+    Effect.gen(function* () {
+      const store = yield* ConfigStore
+      const described = { name: "creative", models, keywords: ["poem"], description: "Poetry" }
+      yield* store.setCategory(described)
+      const { category, created } = yield* store.setCategory({ name: "creative", models: ["a/b"] })
+      assert.deepStrictEqual(category, { ...described, models: ["a/b"], builtin: false })
+      assert.isFalse(created)
+      assert.deepStrictEqual((yield* store.setModels("code", ["a/b"])).category.models, ["a/b"])
+      assert.isTrue(store.currentUnsafe().categories.get("code")?.builtin)
+    }).pipe(Effect.provide(ConfigStore.layerMemory()))
+  )
+
+  it.effect("with a stale If-Match are refused with 412, with the right one or * made", () =>
+    Effect.gen(function* () {
+      const store = yield* ConfigStore
+      const { etag } = store.currentUnsafe()
+      yield* store.setCategory({ name: "creative", models }, `"other", ${etag}`)
+      const error = yield* Effect.flip(store.setModels("creative", ["a/b"], etag))
+      assert.deepInclude(error, { _tag: "InvalidRequest", status: 412, code: "config_changed" })
+      assert.deepStrictEqual(store.currentUnsafe().categories.get("creative")?.models, ["openai/gpt-4o"])
+      yield* store.deleteCategory("creative", "*")
+      assert.strictEqual(store.currentUnsafe().etag, etag)
+    }).pipe(Effect.provide(ConfigStore.layerMemory()))
+  )
+
+  it.effect("of a built-in or an unknown category, or of a reserved name, are refused", () =>
+    Effect.gen(function* () {
+      const store = yield* ConfigStore
+      const builtin = yield* Effect.flip(store.deleteCategory("code"))
+      assert.deepInclude(builtin, { _tag: "InvalidRequest", status: 409, code: "builtin_category" })
+      const unknown = { _tag: "NotFound", code: "category_not_found" } as const
+      assert.deepInclude(yield* Effect.flip(store.deleteCategory("nothing")), { ...unknown, param: "name" })
+      assert.deepInclude(yield* Effect.flip(store.setModels("__proto__", models)), { ...unknown, param: "category" })
+      for (const name of ["router", "auto", "default", "__proto__", "constructor", "Upper", ""]) {
+        const error = yield* Effect.flip(store.setCategory({ name, models }))
+        assert.deepInclude(error, { _tag: "InvalidRequest", status: 400, param: "name" })
+      }
+      const error = yield* Effect.flip(store.setCategory({ name: "fine", models: ["a/b", "x"] }))
+      assert.deepInclude(error, { status: 400, param: "models[1]" })
+    }).pipe(Effect.provide(ConfigStore.layerMemory()))
+  )
+
+  it.effect("that cannot be written are not in force", () =>
+    Effect.gen(function* () {
+      const store = yield* open(tooLong(yield* newPath))
+      const error = yield* Effect.flip(store.setCategory({ name: "other", models }))
+      assert.strictEqual(error._tag, "ConfigNotSaved")
+      assert.include(error.message, "ENAMETOOLONG")
+      assert.notInclude(names(store), "other")
+    })
+  )
+
+  it.effect("whose caller leaves are made whole", () =>
+    Effect.gen(function* () {
+      const { path, store } = yield* openWith(withCreative)
+      const leaving = yield* Effect.forkChild(store.setCategory({ name: "other", models }), { startImmediately: true })
+      yield* Fiber.interrupt(leaving)
+      assert.include(names(store), "other")
+      assert.strictEqual((yield* open(path)).currentUnsafe().etag, store.currentUnsafe().etag)
+    })
+  )
+
+  it.effect("keep a symbolic link a link, and the file's mode", () =>
+    Effect.gen(function* () {
+      const path = yield* newPath
+      const real = join(dirname(path), "real.json")
+      fs.symlinkSync("real.json", path)
+      const store = yield* open(path)
+      yield* store.setCategory({ name: "first", models })
+      fs.chmodSync(real, 0o640)
+      yield* store.setCategory({ name: "second", models })
+      assert.isTrue(fs.lstatSync(path).isSymbolicLink())
+      assert.include(read(real), "second")
+      assert.strictEqual(fs.statSync(real).mode & 0o777, 0o640)
+    })
+  )
+
+  it.live.each([0, 1, 2, 3, 4, 5, 9])("survive a kill -9, %d events after the last that counts", (events) =>
+    Effect.gen(function* () {
+      const path = yield* newPath
+      const acknowledged = yield* killedWriter(path, 20 + 9 * events, events)
+      assert.isAtLeast(acknowledged.length, 20)
+      assert.includeMembers(names(yield* open(path)), [...acknowledged])
+      assert.deepStrictEqual(filesBeside(path), ["router_config.json"])
+    })
+  )
+})

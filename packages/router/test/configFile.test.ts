@@ -1,0 +1,175 @@
+import { assert, describe, it } from "@effect/vitest"
+import { builtinCategories } from "@llm-router/domain/builtinCategories"
+import type { Category } from "@llm-router/domain/Category"
+import { Result } from "effect"
+import { configOf, configWith, emptyFile, parseConfigFile, serialize } from "../src/configFile.ts"
+
+const defaultModel = "z-ai/glm-5"
+const parse = (text: string) => parseConfigFile(text, defaultModel)
+const parsed = (document: unknown) => Result.getOrThrow(parse(JSON.stringify(document)))
+const faultOf = (text: string): string => Result.getOrThrow(Result.flip(parse(text)))
+const faultOfDocument = (document: unknown): string => faultOf(JSON.stringify(document, null, 2))
+
+const custom = { models: ["a/b"], keywords: ["Poem", " poem ", "verse"], description: "Poetry" }
+
+describe("version 2", () => {
+  it("takes what a built-in category lacks from its default", () => {
+    const config = configOf(parsed({ version: 2, categories: { code: { models: ["a/b"] } } }))
+    const code = config.categories.get("code")
+    assert.deepStrictEqual(code?.models, ["a/b"])
+    assert.include(code?.keywords ?? [], "python")
+    assert.strictEqual(code?.builtin, true)
+  })
+
+  it("keeps built-in categories first, then the user's in their order", () => {
+    const config = configOf(parsed({ version: 2, categories: { zebra: custom, code: {}, ant: custom } }))
+    const names = [...builtinCategories.map((category) => category.name), "zebra", "ant"]
+    assert.deepStrictEqual([...config.categories.keys()], names)
+  })
+
+  it("stores keywords trimmed and unique", () => {
+    assert.deepStrictEqual(parsed({ version: 2, categories: { creative: custom } }).categories.get("creative"), {
+      name: "creative",
+      models: ["a/b"],
+      keywords: ["Poem", "verse"],
+      description: "Poetry",
+      builtin: false
+    })
+  })
+
+  it("survives the round trip, with only the differences in the file", () => {
+    const document = {
+      version: 2,
+      categories: { code: { keywords: ["only"] }, creative: { models: ["a/b"], keywords: [], description: "" } },
+      circuit_breaker: { failure_threshold: 5 }
+    }
+    const file = parsed(document)
+    const text = serialize(configOf(file), file.circuit)
+    assert.strictEqual(text, `${JSON.stringify(document, null, 2)}\n`)
+    assert.deepStrictEqual(Result.getOrThrow(parse(text)), file)
+  })
+
+  it("writes no category when all are as built in", () => {
+    assert.strictEqual(serialize(configOf(emptyFile)), '{\n  "version": 2,\n  "categories": {}\n}\n')
+  })
+
+  it("lets the environment win over the file, and the file over the defaults", () => {
+    const file = parsed({ version: 2, circuit_breaker: { failure_threshold: 5, open_ms: 7 } })
+    assert.deepStrictEqual(configOf(emptyFile).circuit, { failureThreshold: 3, openMillis: 300_000 })
+    assert.deepStrictEqual(configOf(file, { openMillis: 9 }).circuit, { failureThreshold: 5, openMillis: 9 })
+  })
+
+  it("gives equal content an equal ETag, and other content another", () => {
+    const config = configOf(emptyFile)
+    assert.match(config.etag, /^"[\w-]{22}"$/)
+    assert.strictEqual(configOf(parsed({ version: 2, categories: { code: {} } })).etag, config.etag)
+    assert.notStrictEqual(configOf(emptyFile, { openMillis: 1 }).etag, config.etag)
+    assert.notStrictEqual(configWith(new Map(), config.circuit).etag, config.etag)
+  })
+
+  it("needs no categories", () => {
+    assert.strictEqual(configOf(parsed({ version: 2 })).etag, configOf(emptyFile).etag)
+  })
+})
+
+describe("what is refused, and the place it names", () => {
+  const syntax: ReadonlyArray<readonly [string, string]> = [
+    ["", "line 1, column 1: not valid JSON: Unexpected end of JSON input"],
+    ['{"version": 2,}', "line 1, column 15: not valid JSON: Expected double-quoted property name"],
+    ['{\n  "version": 2\n  "categories": {}\n}', "line 3, column 3: not valid JSON: Expected ',' or '}'"],
+    ['{\n  "version": tru\n}', "line 2, column 17: not valid JSON: Unexpected token '\n'"],
+    ['{\n  "version": x\n}', "line 2, column 14: not valid JSON: Unexpected token 'x'"],
+    ['{"version": 2, "categories": {"a', "line 1, column 33: not valid JSON: Unterminated string"]
+  ]
+  it.each(syntax)("syntax: %j", (text, expected) => assert.include(faultOf(text), expected))
+
+  const fields: ReadonlyArray<readonly [unknown, string]> = [
+    [[], 'expected an object such as {"version": 2'],
+    [{}, "version: missing"],
+    [{ version: 3 }, "version: expected 2, the version that this program reads; got 3 (line 2)"],
+    [
+      { version: 2, categories: { creative: { models: ["x"] } } },
+      'categories.creative.models[0]: expected a model id of the form provider/model, got "x" (line 5)'
+    ],
+    [{ version: 2, categories: { creative: { models: [] } } }, "categories.creative.models[0]: missing"],
+    [{ version: 2, categories: { creative: {} } }, "categories.creative.models: missing: only a built-in"],
+    [{ version: 2, categories: { code: { modles: ["a/b"] } } }, "categories.code.modles: unknown key (line 5)"],
+    [{ version: 2, categories: [] }, "categories: expected an object"],
+    [{ version: 2, catgeories: {} }, "catgeories: unknown key (line 3)"],
+    [{ version: 2, categories: { code: { keywords: [" "] } } }, "categories.code.keywords[0]: expected a keyword"],
+    [{ version: 2, circuit_breaker: { open_ms: 0 } }, "circuit_breaker.open_ms: expected a value between 1 and"],
+    [{ version: 2, circuit_breaker: { opn_ms: 1 } }, "circuit_breaker.opn_ms: unknown key"],
+    [{ version: 2, categories: { "My Cat": custom } }, 'categories["My Cat"]: expected a category name'],
+    [{ version: 2, categories: { router: custom } }, "categories.router: expected a category name"],
+    [{ version: 2, categories: { constructor: custom } }, "categories.constructor: expected a category name"],
+    [{ version: 2, categories: { a: { models: ["x"] }, b: { models: 1 } } }, "; categories.b.models: expected array"]
+  ]
+  it.each(fields)("field: %j", (document, expected) => assert.include(faultOfDocument(document), expected))
+
+  it.each([
+    ['{"version":2,"categories":{"__proto__":{"models":["a/b"]}}}', "categories.__proto__: expected a category name"],
+    ['{"version":2,"__proto__":{}}', "__proto__: unknown key"],
+    ['{"version":2,"categories":{"code":{"__proto__":{}}}}', "categories.code.__proto__: unknown key"],
+    ['{"keywords":{"__proto__":["a"]}}', "__proto__: expected a category name"]
+  ])("prototype: %s", (text, expected) => assert.include(faultOf(text), expected))
+})
+
+describe("the first version's file", () => {
+  const firstVersion = (document: object) => parsed({ model_mappings: {}, ...document })
+  const conversation =
+    "hello, hi, hey, thanks, thank you, please, sorry, yes, no, ok, okay, sure, what, who, when, where, weather, news, " +
+    "info, help"
+  const untouched = conversation.split(", ")
+
+  it("takes chains, for an empty one the default model, and each model once", () => {
+    const file = firstVersion({ model_mappings: { code: ["a/b", "a/b", "c/d"], tools: [], mine: [] } })
+    assert.strictEqual(file.version, 1)
+    assert.deepStrictEqual(file.categories.get("code")?.models, ["a/b", "c/d"])
+    assert.deepStrictEqual(file.categories.get("tools")?.models, [defaultModel])
+    assert.deepStrictEqual(file.categories.get("mine")?.models, [defaultModel])
+    assert.strictEqual(file.categories.get("mine")?.builtin, false)
+  })
+
+  it("stores no keywords where the list is the first version's own", () => {
+    const file = firstVersion({ keywords: { conversation: untouched, tools: [] } })
+    assert.strictEqual(serialize(configOf(file)), serialize(configOf(emptyFile)))
+  })
+
+  it("keeps a list that the user changed, trimmed and unique", () => {
+    const file = firstVersion({ keywords: { conversation: [...untouched, "howdy"], code: ["def ", "import ", "def"] } })
+    assert.deepStrictEqual(file.categories.get("conversation")?.keywords, [...untouched, "howdy"])
+    assert.deepStrictEqual(file.categories.get("code")?.keywords, ["def", "import"])
+  })
+
+  it("takes custom categories: the mapping's chain, else their own", () => {
+    const custom_categories = {
+      poetry: { description: "Poems", models: ["a/b"], keywords: ["poem"] },
+      law: { description: null, models: ["c/d"] }
+    }
+    const file = firstVersion({ model_mappings: { poetry: ["e/f"] }, custom_categories })
+    const poetry: Category = {
+      name: "poetry",
+      models: ["e/f"],
+      keywords: ["poem"],
+      description: "Poems",
+      builtin: false
+    }
+    const law: Category = { name: "law", models: ["c/d"], keywords: [], description: "", builtin: false }
+    assert.deepStrictEqual([...file.categories.values()].slice(builtinCategories.length), [poetry, law])
+  })
+
+  it("notes the keys that mean nothing here", () => {
+    assert.match(firstVersion({ theme: "dark" }).notes.join(), /"theme" of the first version's file/)
+  })
+
+  it.each([
+    [{ model_mappings: { "My Cat": ["a/b"] } }, '["My Cat"]: expected a category name'],
+    [{ model_mappings: { code: "a/b" } }, "model_mappings.code: expected array"],
+    [{ custom_categories: { law: { models: ["gpt"] } } }, "law.models[0]: expected a model id of the form"],
+    [{ keywords: [] }, "keywords: expected an object"]
+  ])("refuses %j", (document, expected) => {
+    const fault = faultOfDocument(document)
+    assert.include(fault, expected)
+    assert.include(fault, "the first version's file cannot be carried over")
+  })
+})

@@ -1,0 +1,35 @@
+/** What a user wants to know when the router has started: where it is, what it does, what is missing. */
+import { ConfigStore } from "@llm-router/router/ConfigStore"
+import { CostLedger } from "@llm-router/router/CostLedger"
+import { ModelClient } from "@llm-router/router/ModelClient"
+import { Effect, Layer } from "effect"
+import { HttpServer } from "effect/http"
+import { ServerSettings } from "./ServerSettings.ts"
+
+export const announced = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const { address } = yield* HttpServer.HttpServer
+    const store = yield* ConfigStore
+    const ledger = yield* CostLedger
+    const client = yield* ModelClient
+    const { sandbox, settings, version } = yield* ServerSettings
+    const categories = [...store.currentUnsafe().categories.values()]
+    const width = Math.max(...categories.map(({ name }) => name.length))
+    const missing = client.configured
+      ? []
+      : ["  missing  OPENROUTER_API_KEY: chat completions answer 503 until it is set (or try --sandbox)"]
+    yield* Effect.logInfo(
+      [
+        `LLM Router ${version} listens on ${HttpServer.formatAddress(address)}`,
+        `  mode     ${settings.routingMode}${sandbox ? ", sandbox: simulated models, nothing is sent or paid" : ""}`,
+        ...categories.map(
+          ({ models, name }, index) =>
+            `  ${index === 0 ? "chains" : "      "}   ${name.padEnd(width)}  ${models.join(" → ")}`
+        ),
+        `  config   ${store.path}`,
+        `  ledger   ${ledger.location}`,
+        ...missing
+      ].join("\n")
+    )
+  })
+)

@@ -1,0 +1,87 @@
+/**
+ * Who may call what (spec 12). Client keys are compared as hashes, in constant time. Without keys, only this machine
+ * is served, and no web page may use its visitor's browser to reach in: neither by a foreign `Origin` nor by a name
+ * that was made to point here (DNS rebinding).
+ */
+import { AdminAccess, ClientAccess } from "@llm-router/api/Authorization"
+import { Unauthorized } from "@llm-router/domain/RouterError"
+import { Effect, Layer, Option, Redacted } from "effect"
+import { HttpServerRequest, type HttpServerResponse } from "effect/http"
+import { createHash, timingSafeEqual } from "node:crypto"
+import { isLoopback, isLoopbackAuthority } from "../loopback.ts"
+import { ServerSettings } from "../ServerSettings.ts"
+import { errorResponse, wireErrorOf } from "./errors.ts"
+import { requestIdOf } from "./request.ts"
+
+const digest = (key: string): Buffer => createHash("sha256").update(key).digest()
+
+const presentedKey = (request: HttpServerRequest.HttpServerRequest): string | undefined => {
+  const bearer = /^Bearer +(\S+)$/i.exec(request.headers["authorization"] ?? "")?.[1]
+  return bearer ?? request.headers["x-api-key"]
+}
+
+type Verdict = Unauthorized | undefined
+
+const wantsKey =
+  (keys: ReadonlyArray<Buffer>) =>
+  (request: HttpServerRequest.HttpServerRequest): Verdict => {
+    const key = presentedKey(request)
+    if (key === undefined) {
+      const message = "This endpoint wants a key: send it as `Authorization: Bearer <key>`."
+      return new Unauthorized({ status: 401, message })
+    }
+    const given = digest(key)
+    // Every key is compared, so that the time says nothing about which came close.
+    const isKnown = keys.reduce((found, known) => timingSafeEqual(known, given) || found, false)
+    return isKnown ? undefined : new Unauthorized({ status: 401, message: "The key is not valid." })
+  }
+
+const refuse = (message: string) => new Unauthorized({ status: 403, message })
+
+const fromWebPage = (request: HttpServerRequest.HttpServerRequest): Verdict => {
+  const { host, origin } = request.headers
+  if (origin !== undefined && !isLoopbackAuthority(origin)) return refuse("Requests from other web pages are refused.")
+  if (host !== undefined && !isLoopbackAuthority(host)) return refuse("The Host header must name this machine.")
+  return undefined
+}
+
+const fromThisMachine = (request: HttpServerRequest.HttpServerRequest): Verdict =>
+  isLoopback(Option.getOrElse(request.remoteAddress, () => ""))
+    ? fromWebPage(request)
+    : refuse("Without an admin key (ROUTER_ADMIN_KEY) only callers on this machine are served.")
+
+type Responding<E, R> = Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
+
+/** Runs the endpoint if the rule has no objection. */
+const guardedBy =
+  (rule: (request: HttpServerRequest.HttpServerRequest) => Verdict) =>
+  <E, R>(endpoint: Responding<E, R>): Responding<E, R | HttpServerRequest.HttpServerRequest> =>
+    Effect.flatMap(HttpServerRequest.HttpServerRequest, (request): Responding<E, R> => {
+      const refused = rule(request)
+      return refused === undefined
+        ? endpoint
+        : Effect.succeed(errorResponse(wireErrorOf(refused), { "x-request-id": requestIdOf(request) }))
+    })
+
+export const ClientAccessLive = Layer.effect(
+  ClientAccess,
+  Effect.map(ServerSettings, ({ settings }) => {
+    const keys = settings.routerApiKeys.map(({ key }) => digest(Redacted.value(key)))
+    if (keys.length > 0) return ClientAccess.of(guardedBy(wantsKey(keys)))
+    // Served to everyone on purpose, or bound to this machine: then only web pages are a way in.
+    return ClientAccess.of(settings.routerAllowAnonymous ? (endpoint) => endpoint : guardedBy(fromWebPage))
+  })
+)
+
+export const AdminAccessLive = Layer.effect(
+  AdminAccess,
+  Effect.map(ServerSettings, ({ settings }) =>
+    AdminAccess.of(
+      guardedBy(
+        settings.routerAdminKey === undefined
+          ? fromThisMachine
+          : wantsKey([digest(Redacted.value(settings.routerAdminKey))])
+      )
+    )
+  )
+)

@@ -1,0 +1,133 @@
+/** What operators change while the router runs: categories, chains, circuits. */
+import { Api } from "@llm-router/api/Api"
+import type { ConfigView } from "@llm-router/api/ConfigApi"
+import { picoDollarsPerDollar, type PicoDollars } from "@llm-router/domain/Money"
+import { modelsOf, type RouterConfig } from "@llm-router/domain/RouterConfig"
+import { NotFound } from "@llm-router/domain/RouterError"
+import { CircuitBreaker } from "@llm-router/router/CircuitBreaker"
+import { ConfigStore } from "@llm-router/router/ConfigStore"
+import { ModelCatalogue } from "@llm-router/router/ModelCatalogue"
+import { builtinPrices, pricesOf } from "@llm-router/router/pricing"
+import { Effect } from "effect"
+import { Headers, HttpServerResponse } from "effect/http"
+import { HttpApiBuilder } from "effect/http-api"
+import { ServerSettings } from "../ServerSettings.ts"
+import { settingsView } from "../settings.ts"
+import { type EdgeError, errorResponse, wireErrorOf } from "./errors.ts"
+
+/** The version of the configuration file's format, which `GET /config` tells too. */
+const configVersion = 2
+
+export const ConfigHandlers = HttpApiBuilder.group(
+  Api,
+  "config",
+  Effect.fn(function* (handlers) {
+    const store = yield* ConfigStore
+    const circuits = yield* CircuitBreaker
+    const catalogue = yield* ModelCatalogue
+    const server = yield* ServerSettings
+
+    const pricesByModel = (config: RouterConfig) =>
+      new Map(
+        [...new Set([...builtinPrices.keys(), ...modelsOf(config)])].flatMap((model) => {
+          const prices = pricesOf(model, catalogue.lookup(model))
+          return prices === undefined ? [] : [[model, prices] as const]
+        })
+      )
+
+    const view = (config: RouterConfig): ConfigView => {
+      const { settings, sources } = server
+      const categories = [...config.categories.values()]
+      const mapped = <A>(of: (category: (typeof categories)[number]) => A) =>
+        Object.fromEntries(categories.map((category) => [category.name, of(category)]))
+      return {
+        version: configVersion,
+        routing_mode: settings.routingMode,
+        ollama: { base_url: settings.ollamaBaseUrl, model: settings.ollamaRouterModel },
+        api: { model: settings.routerApiModel },
+        model_mappings: mapped(({ models }) => models),
+        keywords: mapped(({ keywords }) => keywords),
+        custom_categories: Object.fromEntries(
+          categories
+            .filter(({ builtin }) => !builtin)
+            .map(({ description, keywords, models, name }) => [name, { description, models, keywords }])
+        ),
+        model_costs: Object.fromEntries(
+          [...pricesByModel(config)].map(([model, { input, output }]) => [
+            model,
+            { input: perMillion(input), output: perMillion(output) }
+          ])
+        ),
+        categories: mapped(({ builtin, description, keywords, models }) => ({
+          models,
+          keywords,
+          description,
+          builtin
+        })),
+        circuit_breaker: { failure_threshold: config.circuit.failureThreshold, open_ms: config.circuit.openMillis },
+        settings: settingsView(settings, sources)
+      }
+    }
+
+    const json = (body: unknown, config: RouterConfig, status = 200) =>
+      HttpServerResponse.jsonUnsafe(body, { status, headers: Headers.fromInput({ etag: config.etag }) })
+
+    const answer = <A>(
+      change: Effect.Effect<A, EdgeError>,
+      respond: (changed: A) => HttpServerResponse.HttpServerResponse
+    ) => Effect.match(change, { onSuccess: respond, onFailure: (error) => errorResponse(wireErrorOf(error)) })
+
+    /** A circuit is known by the chains, or because its model was asked and failed. */
+    const knownModel = Effect.fnUntraced(function* (model: string) {
+      const known = modelsOf(store.currentUnsafe()).has(model) || (yield* circuits.views).has(model)
+      if (known) return model
+      return yield* new NotFound({
+        message: `No chain knows the model ${JSON.stringify(model.slice(0, 200))}.`,
+        param: "model",
+        code: "model_not_found"
+      })
+    })
+
+    const resetAll = Effect.map(circuits.resetAll, (reset) =>
+      HttpServerResponse.jsonUnsafe({ status: "ok", model: "*", state: "closed", reset })
+    )
+
+    return handlers
+      .handle("read", () => Effect.map(store.current, (config) => json(view(config), config)))
+      .handle("setCategory", ({ payload, request }) =>
+        answer(store.setCategory(payload, request.headers["if-match"]), ({ category, config, created }) => {
+          const { builtin, description, keywords, models, name } = category
+          const body = { status: "ok", category: name, models, keywords, description, builtin }
+          return json(body, config, created ? 201 : 200)
+        })
+      )
+      .handle("setModels", ({ payload, request }) =>
+        answer(store.setModels(payload.category, payload.models, request.headers["if-match"]), ({ category, config }) =>
+          json({ status: "ok", category: category.name, models: category.models }, config)
+        )
+      )
+      .handle("deleteCategory", ({ params, request }) =>
+        answer(store.deleteCategory(params.name, request.headers["if-match"]), ({ category, config }) =>
+          json({ status: "ok", deleted: category.name }, config)
+        )
+      )
+      .handle("resetCircuit", ({ params }) => {
+        const name = params["*"] ?? ""
+        return name === ""
+          ? resetAll
+          : answer(Effect.flatMap(knownModel(name), circuits.reset), (was) =>
+              HttpServerResponse.jsonUnsafe({ status: "ok", model: name, state: "closed", was })
+            )
+      })
+      .handle("resetAllCircuits", () => resetAll)
+      .handle("openCircuit", ({ params }) => {
+        const name = params["*"] ?? ""
+        return answer(Effect.flatMap(knownModel(name), circuits.holdOpen), (was) =>
+          HttpServerResponse.jsonUnsafe({ status: "ok", model: name, state: "open", was })
+        )
+      })
+  })
+)
+
+/** Pico-dollars per token as USD per 1M tokens. */
+const perMillion = (price: PicoDollars): number => Number(price) / Number(picoDollarsPerDollar / 1_000_000n)

@@ -1,0 +1,28 @@
+/** Requests that are not HTTP enough to reach a route: they get the envelope too, and the connection ends. */
+import type { Server } from "node:http"
+import { wireError } from "./errors.ts"
+
+const statusOf = (code: string | undefined): readonly [status: number, reason: string, message: string] => {
+  switch (code) {
+    case "HPE_HEADER_OVERFLOW":
+      return [431, "Request Header Fields Too Large", "The request's headers are too large."]
+    case "ERR_HTTP_REQUEST_TIMEOUT":
+      return [408, "Request Timeout", "The request did not arrive in time."]
+    default:
+      return [400, "Bad Request", "This is not a valid HTTP request."]
+  }
+}
+
+export const answerMalformedRequests = (server: Server): Server =>
+  server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+    if (error.code === "ECONNRESET" || !socket.writable) {
+      socket.destroy()
+      return
+    }
+    const [status, reason, message] = statusOf(error.code)
+    const body = JSON.stringify(wireError(status, "invalid_request_error", null, message).body)
+    socket.end(
+      `HTTP/1.1 ${status} ${reason}\r\nConnection: close\r\nContent-Type: application/json\r\n` +
+        `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
+    )
+  })

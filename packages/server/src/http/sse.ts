@@ -1,0 +1,57 @@
+/**
+ * Server-sent events as OpenAI's clients read them: signs of life, an error that ends a stream, and the end itself.
+ */
+import type { ModelError } from "@llm-router/domain/ModelError"
+import type { Chunk } from "@llm-router/router/openrouter/Exchange"
+import { end, silence } from "@llm-router/router/openrouter/Exchange"
+import { Cause, Effect, type Pull } from "effect"
+import { type WireError, wireError } from "./errors.ts"
+
+const done = Buffer.from("data: [DONE]\n\n")
+
+/**
+ * A chunk with an empty delta. Clients' idle watchdogs count data events, not comments (OpenClaw gives a stream of
+ * comments up after 300 s).
+ */
+export const keepAliveEvent = (requestId: string, nowMillis: number): Buffer =>
+  Buffer.from(
+    `data: ${JSON.stringify({
+      id: requestId,
+      object: "chat.completion.chunk",
+      created: Math.floor(nowMillis / 1000),
+      model: "router",
+      choices: [{ index: 0, delta: {}, finish_reason: null }]
+    })}\n\n`
+  )
+
+/** Ends a stream that was begun. No `[DONE]` follows: an end that looks complete is taken for a complete answer. */
+export const errorEvent = ({ body }: WireError): Buffer =>
+  Buffer.from(
+    `data: ${JSON.stringify({ ...body, choices: [{ delta: { content: "" }, finish_reason: "error", index: 0 }] })}\n\n`
+  )
+
+const cutOffError = (error: ModelError): WireError =>
+  wireError(502, "api_error", "upstream_cut_off", `${error.model} broke off its answer: ${error.message}`)
+
+/** The pull behind a response stream: one buffer at a time, so that no two chunks become one. */
+export type EventPull = Pull.Pull<readonly [Buffer]>
+
+/** The bytes of an answer for the client, its end and its breaking off included. */
+export const eventsOf = (next: Effect.Effect<Chunk, ModelError>, requestId: string, now: () => number): EventPull => {
+  let ended = false
+  return Effect.suspend((): EventPull => {
+    if (ended) return Cause.done()
+    return Effect.matchEffect(next, {
+      onSuccess: (chunk) => {
+        if (chunk === silence) return Effect.succeed([keepAliveEvent(requestId, now())] as const)
+        if (chunk !== end) return Effect.succeed([chunk] as const)
+        ended = true
+        return Effect.succeed([done] as const)
+      },
+      onFailure: (error) => {
+        ended = true
+        return Effect.succeed([errorEvent(cutOffError(error))] as const)
+      }
+    })
+  })
+}

@@ -1,0 +1,143 @@
+/**
+ * The process on one page: settings → upstream (OpenRouter's or the sandbox's) → router → HTTP API → server.
+ */
+import { NodeHttpClient, NodeHttpServer } from "@effect/platform-node"
+import { Api } from "@llm-router/api/Api"
+import { routerLayer, type RouterOptions } from "@llm-router/router/layer"
+import { startSandbox } from "@llm-router/testing/sandbox"
+import { ByteSize, Clock, Effect, Layer, Redacted } from "effect"
+import { HttpIncomingMessage, HttpMiddleware, HttpRouter } from "effect/http"
+import { HttpApiBuilder, HttpApiScalar } from "effect/http-api"
+import { createServer } from "node:http"
+import { announced } from "./banner.ts"
+import { AdminAccessLive, ClientAccessLive } from "./http/authorization.ts"
+import { ChatHandlers } from "./http/chat.ts"
+import { ConfigHandlers } from "./http/config.ts"
+import { EdgeLive } from "./http/edge.ts"
+import { HealthHandlers } from "./http/health.ts"
+import { MetricsHandlers } from "./http/metrics.ts"
+import { answerMalformedRequests } from "./http/malformed.ts"
+import { Lifecycle } from "./Lifecycle.ts"
+import { loggingLayer } from "./logging.ts"
+import { ServerSettings } from "./ServerSettings.ts"
+import type { LoadedSettings, Settings } from "./settings.ts"
+import { version } from "./version.ts"
+
+interface Upstream {
+  readonly baseUrl: string
+  readonly apiKey: Redacted.Redacted | undefined
+}
+
+const optionsOf = (settings: Settings, upstream: Upstream): RouterOptions => ({
+  upstream: {
+    ...upstream,
+    referer: settings.openrouterReferer,
+    title: settings.openrouterTitle,
+    connectTimeoutMillis: settings.upstreamConnectTimeoutMillis,
+    maxConnections: settings.upstreamMaxConnections,
+    tracePropagation: settings.tracePropagateUpstream
+  },
+  router: {
+    firstTokenTimeoutMillis: settings.upstreamFirstTokenTimeoutMillis,
+    idleTimeoutMillis: settings.upstreamIdleTimeoutMillis,
+    keepAliveMillis: settings.streamKeepaliveMillis,
+    requestTimeoutMillis: settings.requestTimeoutMillis,
+    retriesPerModel: settings.retriesPerModel
+  },
+  decisions: {
+    toolsRouting: settings.toolsRouting,
+    defaultCategory: settings.defaultCategory,
+    defaultModel: settings.defaultModel
+  },
+  classifier: { mode: settings.routingMode },
+  ollama: {
+    baseUrl: settings.ollamaBaseUrl,
+    model: settings.ollamaRouterModel,
+    timeoutMillis: settings.ollamaTimeoutMillis
+  },
+  api: {
+    enabled: !settings.routerSandbox,
+    model: settings.routerApiModel,
+    timeoutMillis: settings.routerApiTimeoutMillis
+  },
+  config: {
+    path: settings.routerConfigPath,
+    defaultModel: settings.defaultModel,
+    circuit: { failureThreshold: settings.circuitFailureThreshold, openMillis: settings.circuitOpenMillis }
+  }
+})
+
+/** The sandbox stands where OpenRouter would, and any key opens it. */
+const upstreamOf = Effect.fnUntraced(function* (settings: Settings) {
+  if (!settings.routerSandbox) return { baseUrl: settings.openrouterBaseUrl, apiKey: settings.openrouterApiKey }
+  const { url } = yield* startSandbox
+  return { baseUrl: url, apiKey: Redacted.make("sandbox") }
+})
+
+const routes = Layer.mergeAll(
+  HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
+    Layer.provide(Layer.mergeAll(ChatHandlers, ConfigHandlers, MetricsHandlers, HealthHandlers)),
+    Layer.provide(Layer.mergeAll(ClientAccessLive, AdminAccessLive))
+  ),
+  HttpApiScalar.layer(Api, { path: "/docs" }),
+  EdgeLive
+)
+
+/** Request heads within 30 s, whole requests within 2 min; a response may take as long as it takes. */
+const nodeServer = () =>
+  answerMalformedRequests(
+    createServer({
+      headersTimeout: 30_000,
+      requestTimeout: 120_000,
+      keepAliveTimeout: 65_000,
+      connectionsCheckingInterval: 5_000
+    })
+  )
+
+/** Ready once all below is up; not ready before any of it stops. */
+const readiness = Layer.effectDiscard(
+  Effect.flatMap(Lifecycle, (lifecycle) =>
+    Effect.acquireRelease(
+      Effect.sync(() => lifecycle.setReady(true)),
+      () => Effect.sync(() => lifecycle.setReady(false))
+    )
+  )
+)
+
+export const serverLayer = ({ settings, sources }: LoadedSettings) => {
+  const server = NodeHttpServer.layer(nodeServer, {
+    port: settings.port,
+    host: settings.host,
+    gracefulShutdownTimeout: settings.shutdownGraceMillis
+  })
+  const about = Layer.effect(
+    ServerSettings,
+    Effect.map(Clock.currentTimeMillis, (startedAtMillis) =>
+      ServerSettings.of({
+        settings,
+        sources,
+        sandbox: settings.routerSandbox,
+        maxBodyBytes: settings.routerMaxBodyBytes,
+        keepAliveMillis: settings.streamKeepaliveMillis,
+        version,
+        startedAtMillis
+      })
+    )
+  )
+  const router = Layer.unwrap(
+    Effect.map(upstreamOf(settings), (upstream) => routerLayer(optionsOf(settings, upstream)))
+  )
+  const bounds = Layer.mergeAll(
+    Layer.succeed(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(settings.routerMaxBodyBytes)),
+    // Spans are made by hand; the framework's would double the cost of a request.
+    Layer.succeed(HttpMiddleware.TracerDisabledWhen, () => true)
+  )
+  return Layer.mergeAll(announced, readiness).pipe(
+    Layer.provideMerge(HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true })),
+    Layer.provideMerge(server),
+    Layer.provideMerge(router),
+    Layer.provideMerge(Layer.mergeAll(about, Lifecycle.layer, NodeHttpClient.layerUndici)),
+    Layer.provide(bounds),
+    Layer.provide(loggingLayer(settings))
+  )
+}

@@ -1,0 +1,109 @@
+/**
+ * The kinds of values that settings take: each says what it accepts and parses it.
+ */
+import { isCategoryName, isModelId } from "@llm-router/domain/Category"
+import { Option, Redacted } from "effect"
+import { isIP } from "node:net"
+
+/** What a setting accepts: in words, for `--help` and errors, and as a parser of its trimmed, non-empty text. */
+export interface Kind<A> {
+  readonly accepts: string
+  readonly parse: (text: string) => Option.Option<A>
+  readonly secret: boolean
+}
+
+/** One key of `ROUTER_API_KEYS`; `id` is what logs and the ledger show. */
+export interface ClientKey {
+  readonly id: string
+  readonly key: Redacted.Redacted
+}
+
+const where = <A>(value: A, holds: boolean): Option.Option<A> => (holds ? Option.some(value) : Option.none())
+
+export const integer = (min: number, max: number): Kind<number> => ({
+  accepts: `an integer from ${min} to ${max}`,
+  parse: (text) => where(Number(text), /^\d{1,15}$/.test(text) && Number(text) >= min && Number(text) <= max),
+  secret: false
+})
+
+export const oneOf = <const A extends string>(...values: ReadonlyArray<A>): Kind<A> => ({
+  accepts: `${values.slice(0, -1).join(", ")} or ${values.at(-1)}`,
+  parse: (text) => Option.fromNullishOr(values.find((value) => value === text.toLowerCase())),
+  secret: false
+})
+
+const truthOf: ReadonlyMap<string, boolean> = new Map([
+  ["true", true],
+  ["1", true],
+  ["yes", true],
+  ["false", false],
+  ["0", false],
+  ["no", false]
+])
+
+export const boolean: Kind<boolean> = {
+  accepts: "true or false (also 1, 0, yes, no)",
+  parse: (text) => Option.fromNullishOr(truthOf.get(text.toLowerCase())),
+  secret: false
+}
+
+const text = (accepts: string, holds: (text: string) => boolean): Kind<string> => ({
+  accepts,
+  parse: (value) => where(value, holds(value)),
+  secret: false
+})
+
+export const modelId = text("a model id of the form provider/model", isModelId)
+export const categoryName = text("a category name: a-z, then a-z, 0-9, _ or -", isCategoryName)
+export const ollamaModel = text("a model name without spaces", (value) => /^[\w.:/@-]{1,200}$/.test(value))
+export const filePath = text("a file path", (value) => !value.includes("\0"))
+export const headerText = text("up to 200 printable ASCII characters", (value) => /^[ -~]{1,200}$/.test(value))
+
+export const baseUrl: Kind<string> = {
+  accepts: "an http:// or https:// URL without user, password, query or fragment",
+  parse: (value) => {
+    if (!/^https?:\/\//i.test(value) || /[?#@\s]/.test(value) || !URL.canParse(value)) return Option.none()
+    const url = new URL(value)
+    return Option.some(`${url.origin}${url.pathname}`.replace(/\/+$/, ""))
+  },
+  secret: false
+}
+
+export const host: Kind<string> = {
+  accepts: "an IP address or a host name",
+  parse: (value) => {
+    const bare = value.replace(/^\[(.*)\]$/, "$1")
+    return where(bare, isIP(bare) !== 0 || /^[a-z0-9]([a-z0-9._-]{0,251}[a-z0-9])?$/i.test(bare))
+  },
+  secret: false
+}
+
+const isToken = (value: string): boolean => /^[!-~]{1,512}$/.test(value)
+
+export const secret: Kind<Redacted.Redacted> = {
+  accepts: "printable ASCII characters without spaces",
+  parse: (value) => where(Redacted.make(value), isToken(value)),
+  secret: true
+}
+
+export const clientKeys: Kind<ReadonlyArray<ClientKey>> = {
+  accepts: "comma-separated keys, each id:key or a bare key without spaces, no id and no key twice",
+  parse: (value) => {
+    const entries = value.split(",").map((entry) => entry.trim())
+    const pairs = entries
+      .filter((entry) => entry !== "")
+      .map((entry, index): readonly [id: string, key: string] => {
+        const colon = entry.indexOf(":")
+        return colon < 0 ? [`key-${index + 1}`, entry] : [entry.slice(0, colon), entry.slice(colon + 1)]
+      })
+    const isDistinct = (values: ReadonlyArray<string>) => new Set(values).size === values.length
+    return where(
+      pairs.map(([id, key]): ClientKey => ({ id, key: Redacted.make(key) })),
+      pairs.length > 0 &&
+        pairs.every(([id, key]) => /^[\w.-]{1,64}$/.test(id) && isToken(key)) &&
+        isDistinct(pairs.map(([id]) => id)) &&
+        isDistinct(pairs.map(([, key]) => key))
+    )
+  },
+  secret: true
+}
