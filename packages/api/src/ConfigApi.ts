@@ -13,14 +13,14 @@ const CategoryView = Schema.Struct({
   builtin: Schema.Boolean
 })
 
-export const CategoryInput = Schema.Struct({
+const CategoryInput = Schema.Struct({
   name: CategoryName,
   models: Models,
   keywords: Schema.optionalKey(Keywords),
   description: Schema.optionalKey(Description)
 }).annotate({ identifier: "CategoryInput" })
 
-export const CategoryStored = Schema.Struct({
+const CategoryStored = Schema.Struct({
   status: Ok,
   category: Schema.String,
   ...CategoryView.fields

@@ -22,7 +22,7 @@ export const HealthView = Schema.Struct({
 }).annotate({ identifier: "Health" })
 export type HealthView = typeof HealthView.Type
 
-export const ProbeView = Schema.Struct({ status: Schema.String }).annotate({ identifier: "Probe" })
+const ProbeView = Schema.Struct({ status: Schema.String }).annotate({ identifier: "Probe" })
 
 export class HealthApi extends HttpApiGroup.make("health").add(
   HttpApiEndpoint.get("health", "/health", {

@@ -7,7 +7,7 @@ const Counts = Schema.Record(Schema.String, Schema.Int)
 const Dollars = Schema.Record(Schema.String, Schema.Finite)
 const NullableText = Schema.NullOr(Schema.String)
 
-export const RecentRequest = Schema.Struct({
+const RecentRequest = Schema.Struct({
   timestamp: Schema.String,
   request_id: Schema.String,
   category: Schema.String,

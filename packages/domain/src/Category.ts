@@ -16,7 +16,7 @@ export const CategoryName = Schema.String.check(
 )
 
 /** An OpenRouter model id, `provider/model`, with an optional `:variant`. */
-export const ModelId = Schema.String.check(
+const ModelId = Schema.String.check(
   Schema.isPattern(/^[A-Za-z0-9~@][A-Za-z0-9._~-]{0,63}(?:\/[A-Za-z0-9][A-Za-z0-9._:~@+-]{0,127}){1,3}$/, {
     expected: "a model id of the form provider/model"
   })

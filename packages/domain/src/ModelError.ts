@@ -5,7 +5,7 @@
 import { Schema } from "effect"
 
 /** Waits up to this long are worth a retry on the same model; a longer `Retry-After` sends the request on. */
-export const longestRetryAfterMillis = 2_000
+const longestRetryAfterMillis = 2_000
 
 /** Statuses that pass by themselves (spec 2.3). */
 const transientStatuses: ReadonlySet<number> = new Set([408, 425, 500, 502, 503, 504, 529])

@@ -106,16 +106,14 @@ export class CircuitBreaker extends Context.Service<
 
       const view = Effect.fnUntraced(function* (key: string) {
         const record = records.get(key) ?? fresh(0)
-        const state = yield* store
-          .state(storeKey(key))
-          .pipe(
-            Effect.catch((error) =>
-              Effect.as(Effect.logWarning("The circuit's state cannot be read.", error), {
-                _tag: "Closed" as const,
-                key
-              })
-            )
+        const state = yield* store.state(storeKey(key)).pipe(
+          Effect.catch((error) =>
+            Effect.as(Effect.logWarning("The circuit's state cannot be read.", error), {
+              _tag: "Closed" as const,
+              key
+            })
           )
+        )
         const open = record.held || state._tag === "Open"
         return {
           // An open circuit whose time is over lets the next call through as its probe.

@@ -74,7 +74,7 @@ export class ModelClient extends Context.Service<
                 bodyTimeout: 0
               })
           ),
-          (pool) => Effect.promise(() => pool.destroy())
+          (opened) => Effect.promise(() => opened.destroy())
         )
         const fixedHeaders: Readonly<Record<string, string>> = {
           "content-type": "application/json",

@@ -4,11 +4,11 @@
 import type { ChatRequest } from "@llm-router/domain/ChatRequest"
 import { directCategory } from "@llm-router/domain/Decision"
 import type { Decision } from "@llm-router/domain/Decision"
-import { ModelError, type ModelErrorReason } from "@llm-router/domain/ModelError"
+import { ModelError } from "@llm-router/domain/ModelError"
 import type { PicoDollars } from "@llm-router/domain/Money"
 import type { RouterConfig } from "@llm-router/domain/RouterConfig"
 import { ChainExhausted, type RouteError, UpstreamNotConfigured } from "@llm-router/domain/RouterError"
-import { Context, Effect, Layer, Scope } from "effect"
+import { Context, Effect, Layer, type Scope } from "effect"
 import { attemptModel, type AttemptServices, type MeteredAnswer, newTrail, type Trail } from "./attempt.ts"
 import { chainFor, largerContextFirst, needsOf } from "./chain.ts"
 import { CircuitBreaker } from "./CircuitBreaker.ts"
@@ -161,16 +161,15 @@ export class Router extends Context.Service<
           const complete = Effect.suspend(() =>
             Effect.andThen(meter.finish({ _tag: "Complete" }, answer.facts()), record(true, undefined))
           )
-          const chunk: Effect.Effect<Chunk, ModelErrorReason> = Effect.flatMap(
-            answer.next,
-            (chunk): Effect.Effect<Chunk> => (chunk === end ? Effect.as(complete, chunk) : Effect.succeed(chunk))
+          const next = answer.next.pipe(
+            Effect.tap((chunk) => (chunk === end ? complete : Effect.void)),
+            Effect.catch((reason) => {
+              const error = new ModelError({ model, reason })
+              return meter
+                .finish({ _tag: "Failed", error }, answer.facts())
+                .pipe(Effect.andThen(record(false, reason._tag)), Effect.andThen(Effect.fail(error)))
+            })
           )
-          const next = Effect.catch(chunk, (reason) => {
-            const error = new ModelError({ model, reason })
-            return meter
-              .finish({ _tag: "Failed", error }, answer.facts())
-              .pipe(Effect.andThen(record(false, reason._tag)), Effect.andThen(Effect.fail(error)))
-          })
           return Effect.succeed({ _tag: "Stream", model, next })
         }
 

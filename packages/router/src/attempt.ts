@@ -6,7 +6,7 @@ import type { Decision } from "@llm-router/domain/Decision"
 import { ModelError } from "@llm-router/domain/ModelError"
 import type { RouterConfig } from "@llm-router/domain/RouterConfig"
 import type { AttemptRecord, SkippedModel } from "@llm-router/domain/RouterError"
-import { Duration, Effect, Schedule, Scope } from "effect"
+import { Duration, Effect, Schedule, type Scope } from "effect"
 import type { CircuitBreaker, CircuitRejection } from "./CircuitBreaker.ts"
 import type { CostLedger } from "./CostLedger.ts"
 import { Meter } from "./meter.ts"
@@ -104,8 +104,8 @@ export const attemptModel = (
       now
     })
     trail.meters.push(meter)
-    const record = (outcome: string, status: number | null) =>
-      trail.attempts.push({ model, outcome, status, duration_ms: Math.round(now() - meter.startedAt) })
+    const record = (outcome: string, httpStatus: number | null) =>
+      trail.attempts.push({ model, outcome, status: httpStatus, duration_ms: Math.round(now() - meter.startedAt) })
     const call = { request, fields: { model, ownsModels: context.ownsModels, sessionId: context.sessionId } }
     const answer = yield* client.open({ ...call, limits: context.limits }).pipe(
       Effect.tapError((error) => {

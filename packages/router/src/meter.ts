@@ -3,7 +3,7 @@
  */
 import { type ChatRequest, estimatedInputTokens } from "@llm-router/domain/ChatRequest"
 import type { Decision } from "@llm-router/domain/Decision"
-import { ModelError } from "@llm-router/domain/ModelError"
+import type { ModelError } from "@llm-router/domain/ModelError"
 import type { PicoDollars } from "@llm-router/domain/Money"
 import { Effect } from "effect"
 import type { CircuitOutcome, Permit } from "./CircuitBreaker.ts"

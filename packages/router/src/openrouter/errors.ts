@@ -62,7 +62,7 @@ const messageOf = (error: unknown, fallback: string): string => {
 }
 
 /** `Retry-After` in milliseconds: seconds or an HTTP date. */
-export const retryAfterMillis = (header: unknown, nowMillis: number): number | undefined => {
+const retryAfterMillis = (header: unknown, nowMillis: number): number | undefined => {
   if (typeof header !== "string" && typeof header !== "number") return undefined
   const seconds = Number(header)
   if (Number.isFinite(seconds)) return seconds >= 0 ? Math.ceil(seconds * 1_000) : undefined

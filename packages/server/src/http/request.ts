@@ -32,14 +32,12 @@ export const jsonBody = (
       })
     )
   }
-  return Effect.matchEffect(request.arrayBuffer, {
-    onSuccess: (bytes) => Effect.succeed(Buffer.from(bytes)),
-    onFailure: (error) =>
-      Effect.fail(
-        error.reason._tag === "RequestParseError" && error.reason.reason === "BodyTooLarge"
-          ? bodyTooLarge(maxBytes)
-          : new InvalidRequest({ message: "The body could not be read.", param: null, code: null, status: 400 })
-      )
+  return Effect.mapBoth(request.arrayBuffer, {
+    onSuccess: (bytes) => Buffer.from(bytes),
+    onFailure: ({ reason }) =>
+      reason._tag === "RequestParseError" && reason.reason === "BodyTooLarge"
+        ? bodyTooLarge(maxBytes)
+        : new InvalidRequest({ message: "The body could not be read.", param: null, code: null, status: 400 })
   })
 }
 
