@@ -1,20 +1,8 @@
 /**
- * Tokens and cost as an upstream answer reports them.
+ * Tokens and cost as an upstream answer reports them. Read by hand: it is part of every request's way, and another
+ * shape than expected is no error, only less to account for.
  */
-import { Option, Schema } from "effect"
 import { type PicoDollars, picoDollarsOf } from "./Money.ts"
-
-const Count = Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))
-const nullish = <S extends Schema.Top>(schema: S) => Schema.optional(Schema.NullOr(schema))
-
-/** The `usage` object of the OpenAI and OpenRouter APIs. `prompt_tokens` includes the cached ones. */
-const WireUsage = Schema.Struct({
-  prompt_tokens: nullish(Count),
-  completion_tokens: nullish(Count),
-  prompt_tokens_details: nullish(Schema.Struct({ cached_tokens: nullish(Count) })),
-  completion_tokens_details: nullish(Schema.Struct({ reasoning_tokens: nullish(Count) })),
-  cost: nullish(Schema.Finite)
-})
 
 export interface Usage {
   /** All input tokens, the cached ones included. */
@@ -27,16 +15,25 @@ export interface Usage {
   readonly reportedCost: PicoDollars | undefined
 }
 
-const decodeUsage = Schema.decodeUnknownOption(WireUsage)
+type Fields = Readonly<Record<string, unknown>>
 
-/** Reads a `usage` object; `undefined` when it is absent or not one. */
-export const usageOf = (value: unknown): Usage | undefined =>
-  Option.getOrUndefined(
-    Option.map(decodeUsage(value), (usage) => ({
-      inputTokens: usage.prompt_tokens ?? 0,
-      cachedTokens: usage.prompt_tokens_details?.cached_tokens ?? 0,
-      outputTokens: usage.completion_tokens ?? 0,
-      reasoningTokens: usage.completion_tokens_details?.reasoning_tokens ?? 0,
-      reportedCost: typeof usage.cost === "number" ? picoDollarsOf(usage.cost) : undefined
-    }))
-  )
+const fieldsOf = (value: unknown): Fields | undefined =>
+  // Every property of an object can be read as unknown.
+  typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Fields) : undefined
+
+const countOf = (value: unknown): number =>
+  typeof value === "number" && value >= 0 && Number.isFinite(value) ? value : 0
+
+/** The `usage` object of the OpenAI and OpenRouter APIs; `undefined` when it is absent or not one. */
+export const usageOf = (value: unknown): Usage | undefined => {
+  const usage = fieldsOf(value)
+  if (usage === undefined) return undefined
+  const { cost } = usage
+  return {
+    inputTokens: countOf(usage["prompt_tokens"]),
+    cachedTokens: countOf(fieldsOf(usage["prompt_tokens_details"])?.["cached_tokens"]),
+    outputTokens: countOf(usage["completion_tokens"]),
+    reasoningTokens: countOf(fieldsOf(usage["completion_tokens_details"])?.["reasoning_tokens"]),
+    reportedCost: typeof cost === "number" || typeof cost === "string" ? picoDollarsOf(cost) : undefined
+  }
+}

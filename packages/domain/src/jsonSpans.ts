@@ -35,7 +35,7 @@ const skipSpace = (bytes: Buffer, at: number): number => {
 }
 
 /** The index after the string whose opening quote is at `at`. */
-export const skipString = (bytes: Buffer, at: number): number => {
+const skipString = (bytes: Buffer, at: number): number => {
   for (let closing = at; ;) {
     closing = bytes.indexOf(quote, closing + 1)
     if (closing < 0) return bytes.length

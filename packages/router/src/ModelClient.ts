@@ -103,7 +103,7 @@ export class ModelClient extends Context.Service<
             return Effect.as(
               Scope.addFinalizer(
                 scope,
-                Effect.sync(() => exchange.abort())
+                Effect.sync(() => exchange.leave())
               ),
               exchange
             )

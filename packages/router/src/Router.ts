@@ -4,7 +4,7 @@
 import type { ChatRequest } from "@llm-router/domain/ChatRequest"
 import { directCategory } from "@llm-router/domain/Decision"
 import type { Decision } from "@llm-router/domain/Decision"
-import { ModelError } from "@llm-router/domain/ModelError"
+import { ModelError, type ModelErrorReason } from "@llm-router/domain/ModelError"
 import type { PicoDollars } from "@llm-router/domain/Money"
 import type { RouterConfig } from "@llm-router/domain/RouterConfig"
 import { ChainExhausted, type RouteError, UpstreamNotConfigured } from "@llm-router/domain/RouterError"
@@ -17,7 +17,7 @@ import { CostLedger } from "./CostLedger.ts"
 import { type Decided, Decisions } from "./decide.ts"
 import { ModelCatalogue } from "./ModelCatalogue.ts"
 import { ModelClient } from "./ModelClient.ts"
-import { type Chunk, end } from "./openrouter/Exchange.ts"
+import type { Chunk } from "./openrouter/Exchange.ts"
 import { type Plan, planOf } from "./plan.ts"
 import { pricesOf } from "./pricing.ts"
 import { UpstreamStatus } from "./UpstreamStatus.ts"
@@ -50,11 +50,15 @@ interface RoutedJson {
   readonly cost: PicoDollars | undefined
 }
 
-interface RoutedStream {
+export interface RoutedStream {
   readonly _tag: "Stream"
   readonly model: string
-  /** The next bytes, `silence`, or `end`, behind which the ledger has the answer's entry. */
-  readonly next: Effect.Effect<Chunk, ModelError>
+  /** The next bytes, `silence` or `end`; fails when the upstream breaks off. */
+  readonly next: Effect.Effect<Chunk, ModelErrorReason>
+  /** To be run at the `end`, before the last byte goes out: the ledger has the answer's entry then. */
+  readonly completed: Effect.Effect<void>
+  /** To be run when `next` failed: accounts for what was produced. */
+  readonly brokeOff: (reason: ModelErrorReason) => Effect.Effect<ModelError>
 }
 
 export class Router extends Context.Service<
@@ -158,19 +162,20 @@ export class Router extends Context.Service<
               return { _tag: "Json", model, body: answer.body, cost: meter.knownCost }
             })
           }
-          const complete = Effect.suspend(() =>
-            Effect.andThen(meter.finish({ _tag: "Complete" }, answer.facts()), record(true, undefined))
-          )
-          const next = answer.next.pipe(
-            Effect.tap((chunk) => (chunk === end ? complete : Effect.void)),
-            Effect.catch((reason) => {
+          return Effect.succeed({
+            _tag: "Stream",
+            model,
+            next: answer.next,
+            completed: Effect.suspend(() =>
+              Effect.andThen(meter.finish({ _tag: "Complete" }, answer.facts()), record(true, undefined))
+            ),
+            brokeOff: (reason) => {
               const error = new ModelError({ model, reason })
               return meter
                 .finish({ _tag: "Failed", error }, answer.facts())
-                .pipe(Effect.andThen(record(false, reason._tag)), Effect.andThen(Effect.fail(error)))
-            })
-          )
-          return Effect.succeed({ _tag: "Stream", model, next })
+                .pipe(Effect.andThen(record(false, reason._tag)), Effect.as(error))
+            }
+          })
         }
 
         /** A model that the caller names is tried whatever the list says of it. */

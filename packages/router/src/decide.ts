@@ -37,6 +37,9 @@ const shortCharacters = 30
 const isTooShort = (text: string): boolean =>
   text.length <= shortCharacters && text.split(/\s+/).filter((word) => /[\p{L}\p{N}]/u.test(word)).length <= shortWords
 
+/** A human's short words go on with the conversation; an agent's own request (a heartbeat) does not. */
+const goesOn = ({ kind, text }: HumanWords): boolean => (kind === "turn" || kind === "title") && isTooShort(text)
+
 export class Decisions extends Context.Service<
   Decisions,
   {
@@ -97,11 +100,11 @@ export class Decisions extends Context.Service<
 
         /** Words too short to tell mean what was said before them. */
         const meaningful = (words: HumanWords): string =>
-          isTooShort(words.text) ? (words.earlier.find((text) => !isTooShort(text)) ?? words.text) : words.text
+          goesOn(words) ? (words.earlier.find((text) => !isTooShort(text)) ?? words.text) : words.text
 
         const byWords = Effect.fnUntraced(function* (config: RouterConfig, request: ChatRequest, words: HumanWords) {
           const session = request.user
-          if (session !== undefined && words.earlier.length === 0 && isTooShort(words.text)) {
+          if (session !== undefined && words.earlier.length === 0 && goesOn(words)) {
             const category = sessions.recall(session, now())
             if (category !== undefined && config.categories.has(category)) {
               const reasons = ["a short message goes on with the conversation's category"]

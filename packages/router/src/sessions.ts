@@ -2,7 +2,7 @@
  * Which conversation a request belongs to, and what that conversation was last about.
  */
 import { type ChatRequest, textOf } from "@llm-router/domain/ChatRequest"
-import { createHash } from "node:crypto"
+import { hash } from "node:crypto"
 import type { HumanWords } from "./humanWords.ts"
 
 /** OpenRouter takes a `session_id` of at most 256 characters. */
@@ -17,14 +17,12 @@ const hashedCharacters = 4_000
 export const sessionIdOf = (request: ChatRequest, words: HumanWords): string => {
   const named = request.upstreamSessionId ?? request.client.sessionId ?? words.sessionId ?? request.promptCacheKey
   if (named !== undefined) return named.slice(0, longestSessionId)
-  const hash = createHash("sha256")
   const system = request.messages.find((message) => message.role === "system" || message.role === "developer")
   const first = request.messages.find((message) => message.role === "user")
-  for (const message of [system, first]) {
-    if (message !== undefined) hash.update(textOf(message).slice(0, hashedCharacters)).update("\0")
-  }
-  if (request.user !== undefined) hash.update(request.user)
-  return hash.digest("base64url")
+  const beginning = [system, first].map((message) =>
+    message === undefined ? "" : textOf(message).slice(0, hashedCharacters)
+  )
+  return hash("sha256", [...beginning, request.user ?? ""].join("\0"), "base64url")
 }
 
 /** A conversation nobody went on with for this long is over. */

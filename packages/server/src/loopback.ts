@@ -12,8 +12,12 @@ export const isLoopback = (host: string): boolean => {
   return family !== 0 && addresses.check(host, family === 6 ? "ipv6" : "ipv4")
 }
 
+/** What nearly every local caller says, without a port. */
+const usualHosts: ReadonlySet<string> = new Set(["localhost", "127.0.0.1", "[::1]"])
+
 /** Whether a `Host` or `Origin` header names this machine. */
 export const isLoopbackAuthority = (authority: string): boolean => {
+  if (usualHosts.has(authority.replace(/:\d+$/, ""))) return true
   try {
     const { hostname } = new URL(authority.includes("://") ? authority : `http://${authority}`)
     return isLoopback(hostname.replace(/^\[|\]$/g, ""))

@@ -68,6 +68,8 @@ export class Exchange implements Dispatcher.DispatchHandler, Watched {
   /** Since when the reader waits for the next chunk; a slow reader is not a silent upstream. */
   #waitingSince: number | undefined
   #silentSince = 0
+  /** What came last was no event, so the silence goes on. */
+  #onlyComments = false
 
   constructor(watchdog: Watchdog["Service"], limits: ExchangeLimits) {
     this.#watchdog = watchdog
@@ -177,7 +179,10 @@ export class Exchange implements Dispatcher.DispatchHandler, Watched {
   readonly #wait: Effect.Effect<Chunk, ExchangeError> = Effect.callback<Chunk, ExchangeError>((resume) => {
     this.#reader = resume
     // A reader that comes back after `silence` still waits for the same chunk.
-    if (this.#waitingSince === undefined) this.#waitingSince = this.#silentSince = this.#watchdog.now()
+    if (this.#waitingSince === undefined) {
+      this.#waitingSince = this.#watchdog.now()
+      if (!this.#onlyComments) this.#silentSince = this.#waitingSince
+    }
     return Effect.sync(() => this.abort())
   })
 
@@ -185,6 +190,11 @@ export class Exchange implements Dispatcher.DispatchHandler, Watched {
   firstTokenSeen(): void {
     this.#firstTokenDue = undefined
     this.#waitingSince = undefined
+  }
+
+  /** Whether the last chunk had an event in it: comments alone do not end a silence. */
+  heard(event: boolean): void {
+    this.#onlyComments = !event
   }
 
   /**
@@ -196,6 +206,11 @@ export class Exchange implements Dispatcher.DispatchHandler, Watched {
     this.#releasedAt = this.#watchdog.now()
     this.#chunks.length = 0
     if (this.#controller?.paused === true) this.#controller.resume()
+  }
+
+  /** The request is over: closes the connection unless its reader had all it wanted. */
+  leave(): void {
+    if (this.#releasedAt === undefined) this.abort()
   }
 
   /** Closes the connection if the answer is not complete. */

@@ -4,9 +4,8 @@
  * answer is accounted for. Deltas are not decoded: an event is parsed only until the first token was seen, or when
  * its bytes hold something to account for.
  */
-import { skipString } from "@llm-router/domain/jsonSpans"
 import { type Usage, usageOf } from "@llm-router/domain/Usage"
-import { type Fields, fieldsOf, listOf, parseFields } from "./json.ts"
+import { type Fields, fieldsOf, listOf, parseFields, stringOf } from "./json.ts"
 
 const lineFeed = 0x0a
 const carriageReturn = 0x0d
@@ -37,33 +36,23 @@ export const hasToken = (delta: unknown): boolean => {
   return tokenFields.some((name) => isFilled(fields[name]))
 }
 
-const isNullAfter = (bytes: Buffer, at: number): boolean => {
-  while (bytes[at] === 0x20 || bytes[at] === 0x3a) at++
-  return bytes[at] === 0x6e
+/** Where the last whole event ends: behind its empty line. */
+const lastEventEnd = (bytes: Buffer): number => {
+  const length = bytes.length
+  if (bytes[length - 1] === lineFeed && bytes[length - 2] === lineFeed) return length
+  const plain = bytes.lastIndexOf("\n\n")
+  const withReturn = bytes.lastIndexOf("\n\r\n")
+  return Math.max(plain < 0 ? 0 : plain + 2, withReturn < 0 ? 0 : withReturn + 3)
 }
 
-/** Whether a member of this name is there with a value other than null. */
-const hasValue = (bytes: Buffer, quotedName: string): boolean => {
-  for (let at = bytes.indexOf(quotedName); at >= 0; at = bytes.indexOf(quotedName, at + quotedName.length)) {
-    if (!isNullAfter(bytes, at + quotedName.length)) return true
-  }
-  return false
-}
+/** What makes an event more than a delta: an end, tokens to account for, an error. */
+const notable = /"finish_reason"\s*:\s*"|"usage"\s*:\s*\{|"error"|\[DONE\]/
 
-/** Names of the members whose strings are the model's output. */
-const textMembers = ['"content":"', '"reasoning":"', '"reasoning_content":"', '"arguments":"'] as const
+const eventField = "data:"
 
-const textBytesOf = (events: Buffer): number => {
-  let total = 0
-  for (const member of textMembers) {
-    for (let at = events.indexOf(member); at >= 0; at = events.indexOf(member, at)) {
-      const start = at + member.length
-      at = skipString(events, start - 1)
-      total += at - start - 1
-    }
-  }
-  return total
-}
+/** Length of the text in a delta. */
+const textLengthOf = (delta: unknown): number =>
+  tokenFields.reduce((sum, name) => sum + (stringOf(fieldsOf(delta)[name])?.length ?? 0), 0)
 
 export class SseScanner {
   /** An event with content, reasoning or a tool call came. */
@@ -78,12 +67,18 @@ export class SseScanner {
   model: string | undefined
   /** The upstream's id of the answer. */
   id: string | undefined
-  /** Bytes of text that passed, to estimate the tokens of an answer that never reported them. */
+  /**
+   * About how many bytes of text passed, to estimate the tokens of an answer that never reported them. What an event
+   * has around its text is taken from the first one.
+   */
   textBytes = 0
   tooLong = false
+  /** Whether the bytes that came last held an event, not comments alone. */
+  lastHadEvents = false
 
   readonly #dropUsageChunk: boolean
   #carry: Buffer = none
+  #eventOverhead = 0
 
   constructor(options: { readonly dropUsageChunk: boolean }) {
     this.#dropUsageChunk = options.dropUsageChunk
@@ -98,12 +93,15 @@ export class SseScanner {
   push(chunk: Buffer): Buffer {
     if (this.done || this.error !== undefined) return none
     const bytes = this.#carry.length === 0 ? chunk : Buffer.concat([this.#carry, chunk])
-    const boundary = Math.max(bytes.lastIndexOf("\n\n") + 2, bytes.lastIndexOf("\n\r\n") + 3)
-    // lastIndexOf gives -1 for none: 1 or 2 here.
-    if (boundary <= 2) {
+    const boundary = lastEventEnd(bytes)
+    if (boundary === 0) {
       this.#carry = bytes
       this.tooLong = bytes.length > longestEventBytes
       return none
+    }
+    if (boundary === bytes.length) {
+      this.#carry = none
+      return this.#pass(bytes)
     }
     this.#carry = bytes.subarray(boundary)
     return this.#pass(bytes.subarray(0, boundary))
@@ -118,18 +116,14 @@ export class SseScanner {
   }
 
   #pass(events: Buffer): Buffer {
-    this.textBytes += textBytesOf(events)
-    return this.sawToken && this.#isPlain(events) ? events : this.#passEach(events)
-  }
-
-  /** Nothing but deltas: no end, no error, no usage. */
-  #isPlain(events: Buffer): boolean {
-    return (
-      !hasValue(events, '"finish_reason"') &&
-      !hasValue(events, '"usage"') &&
-      !events.includes('"error"') &&
-      !events.includes("[DONE]")
-    )
+    if (!this.sawToken) return this.#passEach(events)
+    // What is looked for is ASCII, so a byte may stand for a character.
+    const text = events.toString("latin1")
+    let count = 0
+    for (let at = text.indexOf(eventField); at >= 0; at = text.indexOf(eventField, at + eventField.length)) count++
+    this.lastHadEvents = count > 0
+    this.textBytes += Math.max(0, events.length - count * this.#eventOverhead)
+    return notable.test(text) ? this.#passEach(events) : events
   }
 
   #passEach(events: Buffer): Buffer {
@@ -171,7 +165,11 @@ export class SseScanner {
     const choices = listOf(event["choices"])
     for (const choice of choices) {
       const fields = fieldsOf(choice)
-      if (!this.sawToken && hasToken(fields["delta"])) this.sawToken = true
+      if (!this.sawToken && hasToken(fields["delta"])) {
+        this.sawToken = true
+        this.textBytes = textLengthOf(fields["delta"])
+        this.#eventOverhead = data.length - this.textBytes
+      }
       const reason = fields["finish_reason"]
       if (reason === "error") {
         this.error = { message: "The model ended its answer with an error.", code: 502 }

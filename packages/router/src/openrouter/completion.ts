@@ -59,12 +59,21 @@ const factsOf = (completion: Fields): AnswerFacts => ({
   )
 })
 
+/** Clients of a stream put tool calls together by their index, which those of a whole answer need not have. */
+const deltaOf = (message: unknown): Fields => {
+  const fields = fieldsOf(message)
+  const calls = listOf(fields["tool_calls"])
+  return calls.length === 0
+    ? fields
+    : { ...fields, tool_calls: calls.map((call, index) => ({ index, ...fieldsOf(call) })) }
+}
+
 const chunksOf = (completion: Fields, wantsUsage: boolean): Buffer => {
   const { choices, usage, ...rest } = completion
   const base = { ...rest, object: "chat.completion.chunk" }
   const events: Array<unknown> = listOf(choices).map((choice) => {
     const { message, ...others } = fieldsOf(choice)
-    return { ...base, choices: [{ ...others, delta: message }] }
+    return { ...base, choices: [{ ...others, delta: deltaOf(message) }] }
   })
   if (wantsUsage && usage !== undefined) events.push({ ...base, choices: [], usage })
   return Buffer.from(events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join(""))

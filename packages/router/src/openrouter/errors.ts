@@ -4,7 +4,7 @@
  * and debugging" and "Model availability").
  */
 import type { ModelErrorReason } from "@llm-router/domain/ModelError"
-import { fieldsOf, stringOf } from "./json.ts"
+import { type Fields, fieldsOf, stringOf } from "./json.ts"
 
 /** OpenRouter's stable error types, as the status that says the same; `context` stands for too many tokens. */
 const statusOfType: ReadonlyMap<string, number | "context"> = new Map<string, number | "context">([
@@ -79,13 +79,8 @@ export interface UpstreamFailure {
   readonly nowMillis: number
 }
 
-const statusOf = (failure: UpstreamFailure): number | "context" => {
-  const error = fieldsOf(failure.error)
-  const availability = fieldsOf(error["availability"])
-  const byAvailability = statusOfAvailability.get(stringOf(availability["code"]) ?? "")
-  if (byAvailability !== undefined) return byAvailability
-  if (availability["retryable"] === false) return 404
-  if (availability["retryable"] === true) return 503
+/** What type, code and HTTP status say, in this order. */
+const statedStatusOf = (failure: UpstreamFailure, error: Fields): number | "context" => {
   for (const name of [fieldsOf(error["metadata"])["error_type"], error["type"], error["code"]]) {
     const byType = statusOfType.get(stringOf(name) ?? "")
     if (byType !== undefined) return byType
@@ -93,6 +88,18 @@ const statusOf = (failure: UpstreamFailure): number | "context" => {
   const code = Number(error["code"])
   const status = failure.status >= 400 ? failure.status : Number.isInteger(code) && code >= 400 ? code : 502
   return status === 400 && contextWords.test(messageOf(failure.error, "")) ? "context" : status
+}
+
+const statusOf = (failure: UpstreamFailure): number | "context" => {
+  const error = fieldsOf(failure.error)
+  const availability = fieldsOf(error["availability"])
+  const byAvailability = statusOfAvailability.get(stringOf(availability["code"]) ?? "")
+  if (byAvailability !== undefined) return byAvailability
+  if (availability["retryable"] === false) return 404
+  const stated = statedStatusOf(failure, error)
+  // A status that passes by itself says more than "retryable": a 429 stays one.
+  const passes = stated === 408 || stated === 425 || stated === 429 || (stated !== "context" && stated >= 500)
+  return availability["retryable"] === true && !passes ? 503 : stated
 }
 
 /** The reason for an answer that is an error. */

@@ -74,23 +74,26 @@ export const openStream = (
     let pending: Buffer | undefined = prefix.length > 0 ? prefix : undefined
     let upstreamEnded = false
 
-    const afterEnd: Effect.Effect<Chunk, ModelErrorReason> = Effect.suspend(() => {
+    const afterEnd = (): Effect.Effect<Chunk, ModelErrorReason> => {
       exchange.release()
-      return scanner.complete
-        ? Effect.succeed<Chunk>(end)
-        : Effect.fail(cutOff("The stream ended before the answer did."))
-    })
+      return scanner.complete ? Effect.succeed(end) : Effect.fail(cutOff("The stream ended before the answer did."))
+    }
 
-    // A connection that breaks behind the end of the answer takes nothing away from it.
-    const taken: Effect.Effect<Chunk, ModelErrorReason> = Effect.catch(exchange.take, (error) =>
-      scanner.complete ? Effect.succeed<Chunk>(end) : Effect.fail(cutOff(error.message))
-    )
-
-    const read: Effect.Effect<Chunk, ModelErrorReason> = Effect.flatMap(taken, (chunk) => {
-      if (chunk === silence) return Effect.succeed<Chunk>(silence)
-      if (chunk === end) upstreamEnded = true
-      const passed = chunk === end ? scanner.finish() : scanner.push(chunk)
-      return passed.length > 0 ? Effect.succeed<Chunk>(passed) : next
+    // One step for a chunk: it is taken some twenty times for each answer.
+    const read: Effect.Effect<Chunk, ModelErrorReason> = Effect.matchEffect(exchange.take, {
+      onSuccess: (chunk): Effect.Effect<Chunk, ModelErrorReason> => {
+        if (chunk === silence) return Effect.succeed(silence)
+        if (chunk === end) upstreamEnded = true
+        const passed = chunk === end ? scanner.finish() : scanner.push(chunk)
+        exchange.heard(scanner.lastHadEvents)
+        return passed.length > 0 ? Effect.succeed(passed) : next
+      },
+      onFailure: (error): Effect.Effect<Chunk, ModelErrorReason> => {
+        // A connection that breaks behind the end of the answer takes nothing away from it.
+        if (!scanner.complete) return Effect.fail(cutOff(error.message))
+        upstreamEnded = true
+        return next
+      }
     })
 
     const next: Effect.Effect<Chunk, ModelErrorReason> = Effect.suspend(() => {
@@ -104,7 +107,7 @@ export const openStream = (
         return Effect.fail(cutOff(failureOf(scanner, options.now()).message))
       }
       if (scanner.tooLong) return Effect.fail(cutOff("The upstream's events are too long."))
-      return scanner.done || upstreamEnded ? afterEnd : read
+      return scanner.done || upstreamEnded ? afterEnd() : read
     })
 
     return {

@@ -78,7 +78,7 @@ export const ChatHandlers = HttpApiBuilder.group(
 
     const answered = (answer: RoutedAnswer, routed: Routed, id: string, base: Headers) => {
       const headers = { ...base, ...decisionHeaders(routed), "x-router-model": answer.model }
-      if (answer._tag === "Stream") return streamResponse(eventsOf(answer.next, id, now), headers)
+      if (answer._tag === "Stream") return streamResponse(eventsOf(answer, id, now), headers)
       return HttpServerResponse.uint8Array(answer.body, {
         contentType: "application/json",
         headers: answer.cost === undefined ? headers : { ...headers, "x-router-cost-usd": decimalOf(answer.cost) }
@@ -100,7 +100,7 @@ export const ChatHandlers = HttpApiBuilder.group(
         }
         pull = Exit.isSuccess(exit)
           ? exit.value._tag === "Stream"
-            ? eventsOf(exit.value.next, id, now)
+            ? eventsOf(exit.value, id, now)
             : Effect.die("a streamed request was answered whole")
           : onceThenDone(Effect.map(Effect.flip(exit), (error) => errorEvent(wireErrorOf(error))))
         return pull

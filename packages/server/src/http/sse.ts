@@ -2,8 +2,8 @@
  * Server-sent events as OpenAI's clients read them: signs of life, an error that ends a stream, and the end itself.
  */
 import type { ModelError } from "@llm-router/domain/ModelError"
-import type { Chunk } from "@llm-router/router/openrouter/Exchange"
 import { end, silence } from "@llm-router/router/openrouter/Exchange"
+import type { RoutedStream } from "@llm-router/router/Router"
 import { Cause, Effect, type Pull } from "effect"
 import { type WireError, wireError } from "./errors.ts"
 
@@ -37,21 +37,19 @@ const cutOffError = (error: ModelError): WireError =>
 export type EventPull = Pull.Pull<readonly [Buffer]>
 
 /** The bytes of an answer for the client, its end and its breaking off included. */
-export const eventsOf = (next: Effect.Effect<Chunk, ModelError>, requestId: string, now: () => number): EventPull => {
+export const eventsOf = (answer: RoutedStream, requestId: string, now: () => number): EventPull => {
   let ended = false
-  return Effect.suspend((): EventPull => {
-    if (ended) return Cause.done()
-    return Effect.matchEffect(next, {
-      onSuccess: (chunk) => {
-        if (chunk === silence) return Effect.succeed([keepAliveEvent(requestId, now())] as const)
-        if (chunk !== end) return Effect.succeed([chunk] as const)
-        ended = true
-        return Effect.succeed([done] as const)
-      },
-      onFailure: (error) => {
-        ended = true
-        return Effect.succeed([errorEvent(cutOffError(error))] as const)
-      }
-    })
+  const pull: EventPull = Effect.matchEffect(answer.next, {
+    onSuccess: (chunk): EventPull => {
+      if (chunk === silence) return Effect.succeed([keepAliveEvent(requestId, now())])
+      if (chunk !== end) return Effect.succeed([chunk])
+      ended = true
+      return Effect.as(answer.completed, [done])
+    },
+    onFailure: (reason): EventPull => {
+      ended = true
+      return Effect.map(answer.brokeOff(reason), (error) => [errorEvent(cutOffError(error))])
+    }
   })
+  return Effect.suspend(() => (ended ? Cause.done() : pull))
 }
