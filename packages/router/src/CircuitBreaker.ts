@@ -51,6 +51,8 @@ const mostRecords = 10_000
 interface Record {
   /** Part of the store's key: a reset starts a new circuit, and outcomes of older calls miss it. */
   epoch: number
+  /** Counts openings and closings: what was admitted before the last one is over and done with, as for the store. */
+  era: number
   held: boolean
   consecutiveFailures: number
   openedAtMillis: number | undefined
@@ -60,6 +62,7 @@ interface Record {
 
 const fresh = (epoch: number): Record => ({
   epoch,
+  era: 0,
   held: false,
   consecutiveFailures: 0,
   openedAtMillis: undefined,
@@ -90,19 +93,23 @@ export class CircuitBreaker extends Context.Service<
       const records = new Map<string, Record>()
       let epochs = 0
 
-      const recordOf = (key: string): Record => {
-        const known = records.get(key)
-        if (known !== undefined) return known
-        const record = fresh(0)
-        if (records.size >= mostRecords) {
-          const oldest = records.keys().next().value
-          if (oldest !== undefined) records.delete(oldest)
+      const remember = (key: string, record: Record): Record => {
+        if (records.size >= mostRecords && !records.has(key)) {
+          // What an operator holds open is not forgotten because others fail.
+          for (const [oldest, { held }] of records) {
+            if (held) continue
+            records.delete(oldest)
+            break
+          }
         }
         records.set(key, record)
         return record
       }
 
+      const recordOf = (key: string): Record => records.get(key) ?? remember(key, fresh(0))
+
       const storeKey = (key: string) => `${key}#${records.get(key)?.epoch ?? 0}`
+      const eraOf = (key: string) => records.get(key)?.era ?? 0
 
       const view = Effect.fnUntraced(function* (key: string) {
         const record = records.get(key) ?? fresh(0)
@@ -134,51 +141,59 @@ export class CircuitBreaker extends Context.Service<
         } satisfies CircuitView
       })
 
-      const settle = Effect.fnUntraced(function* (
+      const settle = (
         key: string,
         usedKey: string,
+        usedEra: number,
         admission: Circuits.Admission,
         settings: CircuitSettings,
         outcome: CircuitOutcome
-      ) {
-        const current = storeKey(key) === usedKey
-        if (current && outcome._tag === "Success") {
+      ): Effect.Effect<void> => {
+        if (storeKey(key) === usedKey && eraOf(key) === usedEra) note(key, outcome)
+        const openMillis =
+          outcome._tag === "Failure"
+            ? Math.max(settings.openMillis, Math.min(outcome.retryAfterMillis ?? 0, longestOpenMillis))
+            : 0
+        const recorded = store.record({
+          key: usedKey,
+          generation: admission.generation,
+          outcome: outcome._tag,
+          tripPolicy: Circuits.consecutive(settings.failureThreshold),
+          openFor: Duration.millis(openMillis)
+        })
+        return Effect.matchEffect(recorded, {
+          onSuccess: (transition) => (transition === undefined ? Effect.void : moved(key, transition)),
+          onFailure: (error) => Effect.logWarning("The circuit's outcome was not stored.", error)
+        })
+      }
+
+      /** What the views tell of an outcome. */
+      const note = (key: string, outcome: CircuitOutcome): void => {
+        if (outcome._tag === "Success") {
           const record = records.get(key)
           if (record !== undefined) record.consecutiveFailures = 0
-        }
-        if (current && outcome._tag === "Failure") {
+        } else if (outcome._tag === "Failure") {
           const record = recordOf(key)
           record.consecutiveFailures++
           record.lastFailureAtMillis = now()
           record.lastError = outcome.error
         }
-        const openMillis =
-          outcome._tag === "Failure"
-            ? Math.max(settings.openMillis, Math.min(outcome.retryAfterMillis ?? 0, longestOpenMillis))
-            : 0
-        const transition = yield* store
-          .record({
-            key: usedKey,
-            generation: admission.generation,
-            outcome: outcome._tag,
-            tripPolicy: Circuits.consecutive(settings.failureThreshold),
-            openFor: Duration.millis(openMillis)
-          })
-          .pipe(
-            Effect.catch((error) =>
-              Effect.as(Effect.logWarning("The circuit's outcome was not stored.", error), undefined)
-            )
-          )
-        if (transition === undefined) return
-        if (transition.to === "Open") recordOf(key).openedAtMillis = now()
-        yield* Effect.logWarning(`The circuit of ${key} is now ${nameOf(transition.to)}.`).pipe(
-          Effect.annotateLogs({ model: key, from: nameOf(transition.from), to: nameOf(transition.to) })
+      }
+
+      const moved = (key: string, transition: Circuits.Transition): Effect.Effect<void> => {
+        const record = recordOf(key)
+        record.era++
+        if (transition.to === "Open") record.openedAtMillis = now()
+        const to = nameOf(transition.to)
+        return Effect.logWarning(`The circuit of ${key} is now ${to}.`).pipe(
+          Effect.annotateLogs({ model: key, from: nameOf(transition.from), to })
         )
-      })
+      }
 
       const admit = Effect.fnUntraced(function* (key: string, settings: CircuitSettings) {
         if (records.get(key)?.held === true) return yield* Effect.fail(rejection("open", undefined))
         const usedKey = storeKey(key)
+        const usedEra = eraOf(key)
         const admission = yield* store.admit(usedKey).pipe(
           Effect.catch(({ reason }) => {
             switch (reason._tag) {
@@ -198,14 +213,14 @@ export class CircuitBreaker extends Context.Service<
             Effect.suspend(() => {
               if (settled || admission === undefined) return Effect.void
               settled = true
-              return settle(key, usedKey, admission, settings, outcome)
+              return settle(key, usedKey, usedEra, admission, settings, outcome)
             })
         } satisfies Permit
       })
 
       const reset = Effect.fn("CircuitBreaker.reset")(function* (key: string) {
         const { state } = yield* view(key)
-        records.set(key, fresh(++epochs))
+        remember(key, fresh(++epochs))
         return state
       })
 

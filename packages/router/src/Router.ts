@@ -6,15 +6,21 @@ import { directCategory } from "@llm-router/domain/Decision"
 import type { Decision } from "@llm-router/domain/Decision"
 import { ModelError, type ModelErrorReason } from "@llm-router/domain/ModelError"
 import type { PicoDollars } from "@llm-router/domain/Money"
-import type { RouterConfig } from "@llm-router/domain/RouterConfig"
 import { ChainExhausted, type RouteError, UpstreamNotConfigured } from "@llm-router/domain/RouterError"
 import { Context, Effect, Layer, type Scope } from "effect"
-import { attemptModel, type AttemptServices, type MeteredAnswer, newTrail, type Trail } from "./attempt.ts"
+import {
+  type AttemptContext,
+  attemptModel,
+  type AttemptServices,
+  type MeteredAnswer,
+  newTrail,
+  type Trail
+} from "./attempt.ts"
 import { chainFor, largerContextFirst, needsOf } from "./chain.ts"
 import { CircuitBreaker } from "./CircuitBreaker.ts"
 import { ConfigStore } from "./ConfigStore.ts"
 import { CostLedger } from "./CostLedger.ts"
-import { type Decided, Decisions } from "./decide.ts"
+import { Decisions } from "./decide.ts"
 import { ModelCatalogue } from "./ModelCatalogue.ts"
 import { ModelClient } from "./ModelClient.ts"
 import type { Chunk } from "./openrouter/Exchange.ts"
@@ -92,41 +98,22 @@ export class Router extends Context.Service<
         }
 
         /** Tries the models in order; the trail keeps what became of each. */
-        const firstAnswer = Effect.fnUntraced(function* (
-          config: RouterConfig,
-          request: ChatRequest,
-          { decision, ownsModels, sessionId }: Decided,
-          trail: Trail,
-          models: ReadonlyArray<string>,
-          requestDue: number
-        ) {
-          const context = {
-            request,
-            config,
-            decision,
-            trail,
-            ownsModels,
-            sessionId,
-            limits: {
-              firstTokenMillis: settings.firstTokenTimeoutMillis,
-              idleMillis: settings.idleTimeoutMillis,
-              keepAliveMillis: settings.keepAliveMillis,
-              requestDue
-            }
+        const firstAnswer = (
+          context: AttemptContext,
+          models: ReadonlyArray<string>
+        ): Effect.Effect<MeteredAnswer, ChainExhausted, Scope.Scope> => {
+          const [model, ...rest] = models
+          if (model === undefined || now() >= context.limits.requestDue) {
+            const { attempts, reasons, skipped } = context.trail
+            return new ChainExhausted({ attempts, reasons, skipped })
           }
-          let rest = models
-          for (let model = rest[0]; model !== undefined && now() < requestDue; model = rest[0]) {
-            rest = rest.slice(1)
-            const result = yield* Effect.result(attemptModel(services, context, model))
-            if (result._tag === "Success") return result.success
-            const failure = result.failure
-            if (failure._tag === "CircuitRejection") continue
-            if (!failure.canFallBack) break
-            if (failure.reason._tag === "ContextTooLong") rest = largerContextFirst(model, rest, catalogue)
-          }
-          const { attempts, reasons, skipped } = trail
-          return yield* new ChainExhausted({ attempts, reasons, skipped })
-        })
+          return Effect.catch(attemptModel(services, context, model), (failure) => {
+            if (failure._tag === "CircuitRejection") return firstAnswer(context, rest)
+            if (!failure.canFallBack) return firstAnswer(context, [])
+            const tooLong = failure.reason._tag === "ContextTooLong"
+            return firstAnswer(context, tooLong ? largerContextFirst(model, rest, catalogue) : rest)
+          })
+        }
 
         /** What is told of the whole request, once: it worked, it failed, or the caller left. */
         const outcomeRecorder = (request: ChatRequest, decision: Decision, trail: Trail, startedAt: number) => {
@@ -156,11 +143,10 @@ export class Router extends Context.Service<
           record: ReturnType<typeof outcomeRecorder>
         ): Effect.Effect<RoutedAnswer> => {
           if (answer._tag === "Json") {
-            return Effect.gen(function* () {
-              yield* meter.finish({ _tag: "Complete" }, answer.facts)
-              yield* record(true, undefined)
-              return { _tag: "Json", model, body: answer.body, cost: meter.knownCost }
-            })
+            return meter.finish({ _tag: "Complete" }, answer.facts).pipe(
+              Effect.andThen(record(true, undefined)),
+              Effect.map(() => ({ _tag: "Json", model, body: answer.body, cost: meter.knownCost }))
+            )
           }
           return Effect.succeed({
             _tag: "Stream",
@@ -197,23 +183,27 @@ export class Router extends Context.Service<
             const chain = chainOf(decision, request)
             const trail = newTrail(chain.skipped)
             const record = outcomeRecorder(request, decision, trail, startedAt)
+            const { ownsModels, sessionId } = decided
+            const limits = {
+              firstTokenMillis: settings.firstTokenTimeoutMillis,
+              idleMillis: settings.idleTimeoutMillis,
+              keepAliveMillis: settings.keepAliveMillis,
+              requestDue: startedAt + settings.requestTimeoutMillis
+            }
+            const context = { request, config, decision, trail, ownsModels, sessionId, limits }
             return {
               decision,
               attempts: () => trail.attempts.length,
-              answer: Effect.gen(function* () {
-                // Runs last, after the meters' own finalizers: a caller who left is no success.
-                yield* Effect.addFinalizer(() => record(false, "cancelled"))
-                if (!client.configured) return yield* notConfigured
-                const answer = yield* firstAnswer(
-                  config,
-                  request,
-                  decided,
-                  trail,
-                  chain.models,
-                  startedAt + settings.requestTimeoutMillis
-                )
-                return yield* metered(answer, record)
-              }).pipe(Effect.tapError((error) => record(false, error._tag)))
+              answer: client.configured
+                ? Effect.addFinalizer(() => record(false, "cancelled")).pipe(
+                    // Registered first, so it runs last, after the meters' own: a caller who left is no success.
+                    Effect.andThen(firstAnswer(context, chain.models)),
+                    Effect.matchEffect({
+                      onSuccess: (answer) => metered(answer, record),
+                      onFailure: (error) => Effect.andThen(record(false, error._tag), Effect.fail(error))
+                    })
+                  )
+                : Effect.andThen(record(false, "UpstreamNotConfigured"), notConfigured)
             }
           })
         })

@@ -46,7 +46,15 @@ export class Watchdog extends Context.Service<
           }
           yield* Effect.sleep(tickMillis)
           const time = now()
-          for (const watched of active) watched.check(time)
+          for (const watched of active) {
+            try {
+              watched.check(time)
+            } catch (defect) {
+              // One that is broken must not take everybody's deadlines with it.
+              active.delete(watched)
+              yield* Effect.logError("A deadline's check failed and is not made again.", defect)
+            }
+          }
         }
       }).pipe(Effect.forkScoped({ startImmediately: true }))
 

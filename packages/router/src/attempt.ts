@@ -80,64 +80,76 @@ const skippedBy = (model: string, rejection: CircuitRejection): SkippedModel => 
 
 export type AttemptFailure = ModelError | CircuitRejection
 
+/** One try at one model. */
+const tryOnce = Effect.fnUntraced(function* (
+  services: AttemptServices,
+  context: AttemptContext,
+  model: string
+): Effect.fn.Return<MeteredAnswer, AttemptFailure, Scope.Scope> {
+  const { ledger, now, prices, status } = services
+  const { decision, limits, ownsModels, request, sessionId, trail } = context
+  const permit = yield* services.circuits.admit(model, context.config.circuit)
+  const { category, source } = decision
+  const attempt = trail.attempts.length + 1
+  const meter = new Meter({ request, purpose: "chat", category, source, model, attempt, prices, ledger, permit, now })
+  trail.meters.push(meter)
+  let answer: ModelAnswer | undefined
+  // Whatever ends the request before its answer has ended: the caller left.
+  yield* Effect.addFinalizer(() => meter.finish({ _tag: "Cancelled" }, answer && factsOf(answer)))
+  const record = (outcome: string, httpStatus: number | null) =>
+    trail.attempts.push({ model, outcome, status: httpStatus, duration_ms: Math.round(now() - meter.startedAt) })
+  answer = yield* Effect.catch(
+    services.client.open({ request, fields: { model, ownsModels, sessionId }, limits }),
+    (error) => {
+      record(error.reason._tag, error.status)
+      trail.reasons.push(error.reason)
+      return meter
+        .finish({ _tag: "Failed", error }, undefined)
+        .pipe(
+          Effect.andThen(status.failed(model, error.reason)),
+          Effect.andThen(Effect.logInfo(`${model} did not answer: ${error.message}`)),
+          Effect.annotateLogs({ request_id: request.id, model, reason: error.reason._tag }),
+          Effect.andThen(Effect.fail(error))
+        )
+    }
+  )
+  record("ok", 200)
+  status.succeeded(model)
+  if (answer._tag === "Stream") meter.firstToken()
+  return { model, answer, meter }
+})
+
 /** Asks one model, with its retries. The trail says what was tried; an open answer is metered to its end. */
 export const attemptModel = (
   services: AttemptServices,
   context: AttemptContext,
   model: string
-): Effect.Effect<MeteredAnswer, AttemptFailure, Scope.Scope> => {
-  const { circuits, client, ledger, now, prices, retries, status } = services
-  const { config, decision, request, trail } = context
+): Effect.Effect<MeteredAnswer, AttemptFailure, Scope.Scope> =>
+  Effect.catch(
+    tryOnce(services, context, model),
+    (error): Effect.Effect<MeteredAnswer, AttemptFailure, Scope.Scope> => {
+      if (error._tag === "CircuitRejection") {
+        context.trail.skipped.push(skippedBy(model, error))
+        return Effect.fail(error)
+      }
+      // A schedule costs something to set up, which the attempts that succeed at once do not pay.
+      return error.isTransient && services.retries > 0 ? retried(services, context, model, error) : Effect.fail(error)
+    }
+  )
 
-  const once = Effect.fnUntraced(function* (): Effect.fn.Return<MeteredAnswer, AttemptFailure, Scope.Scope> {
-    const permit = yield* circuits.admit(model, config.circuit)
-    const meter = new Meter({
-      request,
-      purpose: "chat",
-      category: decision.category,
-      source: decision.source,
-      model,
-      attempt: trail.attempts.length + 1,
-      prices,
-      ledger,
-      permit,
-      now
-    })
-    trail.meters.push(meter)
-    const record = (outcome: string, httpStatus: number | null) =>
-      trail.attempts.push({ model, outcome, status: httpStatus, duration_ms: Math.round(now() - meter.startedAt) })
-    const call = { request, fields: { model, ownsModels: context.ownsModels, sessionId: context.sessionId } }
-    const answer = yield* client.open({ ...call, limits: context.limits }).pipe(
-      Effect.tapError((error) => {
-        record(error.reason._tag, error.status)
-        trail.reasons.push(error.reason)
-        return Effect.andThen(
-          Effect.andThen(meter.finish({ _tag: "Failed", error }, undefined), status.failed(model, error.reason)),
-          Effect.logInfo(`${model} did not answer: ${error.message}`).pipe(
-            Effect.annotateLogs({ request_id: request.id, model, reason: error.reason._tag })
-          )
-        )
-      }),
-      Effect.onInterrupt(() => meter.finish({ _tag: "Cancelled" }, undefined))
-    )
-    record("ok", 200)
-    status.succeeded(model)
-    if (answer._tag === "Stream") meter.firstToken()
-    // Whatever ends the request before its answer ended: the caller left.
-    yield* Effect.addFinalizer(() => meter.finish({ _tag: "Cancelled" }, factsOf(answer)))
-    return { model, answer, meter }
-  })
-
-  return Effect.suspend(once).pipe(
+const retried = (services: AttemptServices, context: AttemptContext, model: string, failure: ModelError) => {
+  let first: ModelError | undefined = failure
+  return Effect.suspend(() => {
+    const failed = first
+    first = undefined
+    return failed === undefined ? tryOnce(services, context, model) : Effect.fail(failed)
+  }).pipe(
     Effect.retry({
       schedule: retryDelay,
-      times: retries,
+      times: services.retries,
       while: (error) => error._tag === "ModelError" && error.isTransient
     }),
-    Effect.tapError((error) =>
-      Effect.sync(() => {
-        if (error._tag === "CircuitRejection") trail.skipped.push(skippedBy(model, error))
-      })
-    )
+    // The failures opened the circuit: the model's last word stands.
+    Effect.mapError((error) => (error._tag === "CircuitRejection" ? failure : error))
   )
 }

@@ -8,6 +8,7 @@ import type { RouterConfig } from "@llm-router/domain/RouterConfig"
 import { UnknownModel } from "@llm-router/domain/RouterError"
 import { Context, Effect, Layer } from "effect"
 import { Classifier } from "./Classifier.ts"
+import { classifyByKeywords } from "./classifiers/keywords.ts"
 import { type HumanWords, humanWords } from "./humanWords.ts"
 import { sessionIdOf, SessionMemory } from "./sessions.ts"
 import { toolsNeeded } from "./toolsNeeded.ts"
@@ -37,8 +38,16 @@ const shortCharacters = 30
 const isTooShort = (text: string): boolean =>
   text.length <= shortCharacters && text.split(/\s+/).filter((word) => /[\p{L}\p{N}]/u.test(word)).length <= shortWords
 
-/** A human's short words go on with the conversation; an agent's own request (a heartbeat) does not. */
-const goesOn = ({ kind, text }: HumanWords): boolean => (kind === "turn" || kind === "title") && isTooShort(text)
+/** "why?" and "thanks" go on with the conversation; "a poem" and "fix the bug" say by themselves what they are about. */
+const tells = (config: RouterConfig, text: string): boolean => {
+  if (!isTooShort(text)) return true
+  const category = classifyByKeywords(config, text)?.category
+  return category !== undefined && category !== "conversation" && category !== "reasoning"
+}
+
+/** A human's words that tell nothing go on with the conversation; an agent's own request (a heartbeat) does not. */
+const goesOn = (config: RouterConfig, { kind, text }: HumanWords): boolean =>
+  (kind === "turn" || kind === "title") && !tells(config, text)
 
 export class Decisions extends Context.Service<
   Decisions,
@@ -98,13 +107,20 @@ export class Decisions extends Context.Service<
             : { category: toolsCategory, confidence: 1, reasons: [`the request offers ${request.tools.length} tools`] }
         }
 
-        /** Words too short to tell mean what was said before them. */
-        const meaningful = (words: HumanWords): string =>
-          goesOn(words) ? (words.earlier.find((text) => !isTooShort(text)) ?? words.text) : words.text
+        /** Words too short to tell mean what was said before them: the last that tells, else the last short question. */
+        const meaningful = (config: RouterConfig, words: HumanWords): string => {
+          if (!goesOn(config, words)) return words.text
+          const said = [words.text, ...words.earlier]
+          return (
+            said.find((text) => tells(config, text)) ??
+            said.find((text) => classifyByKeywords(config, text)?.category === "reasoning") ??
+            words.text
+          )
+        }
 
         const byWords = Effect.fnUntraced(function* (config: RouterConfig, request: ChatRequest, words: HumanWords) {
           const session = request.user
-          if (session !== undefined && words.earlier.length === 0 && goesOn(words)) {
+          if (session !== undefined && words.earlier.length === 0 && goesOn(config, words)) {
             const category = sessions.recall(session, now())
             if (category !== undefined && config.categories.has(category)) {
               const reasons = ["a short message goes on with the conversation's category"]
@@ -113,7 +129,7 @@ export class Decisions extends Context.Service<
           }
           const { classification, latencyMillis, source } = yield* classifier.classify(
             config,
-            meaningful(words),
+            meaningful(config, words),
             request.id
           )
           if (classification === undefined) {

@@ -1,10 +1,12 @@
 /**
  * What every handler needs of a request: its id, and a JSON body within bounds.
  */
+import { NodeHttpServerRequest } from "@effect/platform-node"
 import { InvalidRequest } from "@llm-router/domain/RouterError"
 import { Effect } from "effect"
 import type { HttpServerRequest } from "effect/http"
 import { randomUUID } from "node:crypto"
+import type { Readable } from "node:stream"
 
 /** An id that can stand in a header, a log line and a URL. */
 const saneRequestId = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/
@@ -32,14 +34,44 @@ export const jsonBody = (
       })
     )
   }
-  return Effect.mapBoth(request.arrayBuffer, {
-    onSuccess: (bytes) => Buffer.from(bytes),
-    onFailure: ({ reason }) =>
-      reason._tag === "RequestParseError" && reason.reason === "BodyTooLarge"
-        ? bodyTooLarge(maxBytes)
-        : new InvalidRequest({ message: "The body could not be read.", param: null, code: null, status: 400 })
-  })
+  return request.headers["expect"] === undefined
+    ? readBody(NodeHttpServerRequest.toIncomingMessage(request), maxBytes)
+    : // The platform tells a client that waits for "100 Continue" to go on.
+      Effect.mapBoth(request.arrayBuffer, {
+        onSuccess: (bytes) => Buffer.from(bytes),
+        onFailure: ({ reason }) =>
+          reason._tag === "RequestParseError" && reason.reason === "BodyTooLarge"
+            ? bodyTooLarge(maxBytes)
+            : unreadable()
+      })
 }
+
+/** Reads a body up to its bound. What is over it is refused while it comes, not after. */
+const readBody = (source: Readable, maxBytes: number): Effect.Effect<Buffer, InvalidRequest> =>
+  Effect.callback<Buffer, InvalidRequest>((resume) => {
+    const parts: Array<Buffer> = []
+    let length = 0
+    const onData = (part: Buffer) => {
+      length += part.length
+      if (length > maxBytes) settle(Effect.fail(bodyTooLarge(maxBytes)))
+      else parts.push(part)
+    }
+    const onEnd = () =>
+      settle(Effect.succeed(parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts, length)))
+    const onError = () => settle(Effect.fail(unreadable()))
+    const stop = () => {
+      source.off("data", onData).off("end", onEnd).off("error", onError).off("close", onError)
+    }
+    const settle = (result: Effect.Effect<Buffer, InvalidRequest>) => {
+      stop()
+      resume(result)
+    }
+    source.on("data", onData).on("end", onEnd).on("error", onError).on("close", onError)
+    return Effect.sync(stop)
+  })
+
+const unreadable = () =>
+  new InvalidRequest({ message: "The body could not be read.", param: null, code: null, status: 400 })
 
 export const bodyTooLarge = (maxBytes: number): InvalidRequest =>
   new InvalidRequest({
