@@ -10,6 +10,9 @@ export interface CircuitSettings {
   readonly openMillis: number
 }
 
+/** The first version's: three errors in a row, five minutes. */
+export const defaultCircuit: CircuitSettings = { failureThreshold: 3, openMillis: 300_000 }
+
 export interface RouterConfig {
   /** Identifies this content: equal for equal configurations. It is the `ETag` of `GET /config`. */
   readonly etag: string

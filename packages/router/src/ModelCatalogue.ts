@@ -3,8 +3,10 @@
  * what it costs. Refreshed in the background; a router without it tries every model.
  */
 import { type PicoDollars, picoDollarsOf } from "@llm-router/domain/Money"
+import { modelsOf } from "@llm-router/domain/RouterConfig"
 import { Context, Duration, Effect, Layer, Option, Redacted, Schedule, Schema } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
+import { ConfigStore } from "./ConfigStore.ts"
 import type { UpstreamSettings } from "./ModelClient.ts"
 
 export interface ModelFacts {
@@ -53,6 +55,7 @@ const factsOf = (model: typeof WireModel.Type): ModelFacts => ({
 })
 
 const refreshInterval = Duration.hours(1)
+const retryDelay = Schedule.min([Schedule.exponential("5 seconds"), Schedule.spaced("5 minutes")])
 
 export class ModelCatalogue extends Context.Service<
   ModelCatalogue,
@@ -62,17 +65,12 @@ export class ModelCatalogue extends Context.Service<
     readonly lookup: (model: string) => ModelFacts | undefined
   }
 >()("@llm-router/router/ModelCatalogue") {
-  /** Knows nothing: every model may be tried. */
-  static readonly layerEmpty = Layer.succeed(
-    ModelCatalogue,
-    ModelCatalogue.of({ known: () => false, lookup: () => undefined })
-  )
-
   static readonly layerOpenRouter = (settings: UpstreamSettings) =>
     Layer.effect(
       ModelCatalogue,
       Effect.gen(function* () {
         const client = yield* HttpClient.HttpClient
+        const store = yield* ConfigStore
         let models: ReadonlyMap<string, ModelFacts> = new Map()
 
         const refresh = Effect.gen(function* () {
@@ -95,11 +93,21 @@ export class ModelCatalogue extends Context.Service<
           Effect.provideService(HttpClient.TracerPropagationEnabled, settings.tracePropagation)
         )
 
+        /** A model that the upstream dropped fails every request until somebody takes it out of its chain. */
+        const warnOfGone = Effect.suspend(() => {
+          const gone = [...modelsOf(store.currentUnsafe())].filter((model) => !models.has(model))
+          return gone.length === 0 || gone.length === modelsOf(store.currentUnsafe()).size
+            ? Effect.void
+            : Effect.logWarning(`Not in OpenRouter's model list, and left out of their chains: ${gone.join(", ")}.`)
+        })
+
         if (settings.apiKey !== undefined) {
           yield* refresh.pipe(
-            Effect.catchCause((cause) =>
+            Effect.tapCause((cause) =>
               Effect.logInfo("OpenRouter's model list was not read; it is tried again.", cause)
             ),
+            Effect.retry(retryDelay),
+            Effect.andThen(warnOfGone),
             Effect.repeat(Schedule.spaced(refreshInterval)),
             Effect.forkScoped
           )

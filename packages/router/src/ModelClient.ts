@@ -120,19 +120,20 @@ export class ModelClient extends Context.Service<
             })
           }
           exchange.firstTokenSeen()
-          const body = yield* readAll(exchange, exchange.status < 300 ? longestAnswerBytes : longestErrorBytes)
           if (exchange.status < 200 || exchange.status >= 300) {
+            // The status says enough where the body breaks off or never ends.
+            const body = yield* Effect.orElseSucceed(readAll(exchange, longestErrorBytes), () => "")
             return yield* Effect.fail(
               reasonOf({
                 status: exchange.status,
                 retryAfterHeader: exchange.headers["retry-after"],
-                error: parseFields(body.toString("utf8"))?.["error"],
+                error: parseFields(body.toString())?.["error"],
                 nowMillis: watchdog.now()
               })
             )
           }
           if (streams) return yield* Effect.fail(invalidOutput("The upstream streamed an answer that was to be whole."))
-          return yield* completionOf(body, {
+          return yield* completionOf(yield* readAll(exchange, longestAnswerBytes), {
             asStream: call.request.stream,
             wantsUsage: call.request.wantsUsage,
             retryAfterHeader: exchange.headers["retry-after"],

@@ -4,7 +4,7 @@
 import { createHash } from "node:crypto"
 import { builtinCategories, builtinCategoryNames } from "@llm-router/domain/builtinCategories"
 import { type Category, Description, isCategoryName, Keywords, Models } from "@llm-router/domain/Category"
-import type { CircuitSettings, RouterConfig } from "@llm-router/domain/RouterConfig"
+import { type CircuitSettings, defaultCircuit, type RouterConfig } from "@llm-router/domain/RouterConfig"
 import { Result, Schema, type SchemaAST, SchemaParser } from "effect"
 import { describeIssue, faultAt, parseJson } from "./configFaults.ts"
 import { isFirstVersion, migrateFirstVersion } from "./configMigration.ts"
@@ -30,8 +30,6 @@ export interface ParsedFile {
   /** What its owner should know about a file that was carried over. */
   readonly notes: ReadonlyArray<string>
 }
-
-const circuitDefaults: CircuitSettings = { failureThreshold: 3, openMillis: 300_000 }
 
 // By reference and undecoded: Schema.Record would copy its keys by assignment, which loses a "__proto__" silently.
 const JsonObject = Schema.ObjectKeyword.check(
@@ -172,8 +170,8 @@ export const configWith = (categories: ReadonlyMap<string, Category>, circuit: C
 /** The configuration in force: the environment's breaker settings over the file's over the defaults. */
 export const configOf = (file: ParsedFile, environment: CircuitOverrides = {}): RouterConfig =>
   configWith(file.categories, {
-    failureThreshold: environment.failureThreshold ?? file.circuit.failureThreshold ?? circuitDefaults.failureThreshold,
-    openMillis: environment.openMillis ?? file.circuit.openMillis ?? circuitDefaults.openMillis
+    failureThreshold: environment.failureThreshold ?? file.circuit.failureThreshold ?? defaultCircuit.failureThreshold,
+    openMillis: environment.openMillis ?? file.circuit.openMillis ?? defaultCircuit.openMillis
   })
 
 const equalLists = (left: ReadonlyArray<string>, right: ReadonlyArray<string>): boolean =>

@@ -31,6 +31,12 @@ export interface Decided {
 /** Names that ask the router to choose. */
 const routedNames: ReadonlySet<string> = new Set(["", "router", "auto", "router/router", "router/auto"])
 
+/** A model id that is none is quoted in the error up to here. */
+const longestQuote = 200
+
+/** As many models as a chain of the configuration may have, the first apart. */
+const mostFallbacks = 15
+
 /** Words that say nothing by themselves: "ok", "yes, go on", "et en français ?". */
 const shortWords = 4
 const shortCharacters = 30
@@ -86,9 +92,14 @@ export class Decisions extends Context.Service<
             return Effect.succeed(decisionOf(config, "model", { category, confidence: 1, reasons }))
           }
           if (!isModelId(model) || model.startsWith("router/")) {
-            return Effect.fail(new UnknownModel({ model, known: [...config.categories.keys()] }))
+            return Effect.fail(
+              new UnknownModel({ model: model.slice(0, longestQuote), known: [...config.categories.keys()] })
+            )
           }
-          const models: Models = [model, ...request.fallbackModels.filter((id) => id !== model && isModelId(id))]
+          const models: Models = [
+            model,
+            ...request.fallbackModels.filter((id) => id !== model && isModelId(id)).slice(0, mostFallbacks)
+          ]
           return Effect.succeed({
             category: directCategory,
             source: "model",

@@ -38,9 +38,9 @@ export const routerLayer = (options: RouterOptions) =>
         ModelCatalogue.layerOpenRouter(options.upstream),
         UpstreamStatus.layer,
         CircuitBreaker.layerMemory,
-        CostLedger.layerMemory,
-        ConfigStore.layerFile(options.config)
+        CostLedger.layerMemory
       )
     ),
+    Layer.provideMerge(ConfigStore.layerFile(options.config)),
     Layer.provideMerge(Watchdog.layer)
   )

@@ -54,6 +54,12 @@ const eventField = "data:"
 const textLengthOf = (delta: unknown): number =>
   tokenFields.reduce((sum, name) => sum + (stringOf(fieldsOf(delta)[name])?.length ?? 0), 0)
 
+const isWholeEvent = (bytes: Buffer): boolean => {
+  const lines = bytes.toString("utf8").split(/\r?\n/)
+  const data = lines.flatMap((line) => (line.startsWith(eventField) ? [line.slice(eventField.length)] : [])).join("\n")
+  return data.trim() === "[DONE]" || parseFields(data) !== undefined
+}
+
 export class SseScanner {
   /** An event with content, reasoning or a tool call came. */
   sawToken = false
@@ -107,11 +113,11 @@ export class SseScanner {
     return this.#pass(bytes.subarray(0, boundary))
   }
 
-  /** What the upstream left unterminated when it closed: an event all the same. */
+  /** What the upstream left unterminated when it closed: an event all the same, if it is whole. */
   finish(): Buffer {
     const rest = this.#carry
     this.#carry = none
-    if (rest.length === 0 || this.done || this.error !== undefined) return none
+    if (rest.length === 0 || this.done || this.error !== undefined || !isWholeEvent(rest)) return none
     return this.#pass(Buffer.concat([rest, Buffer.from("\n\n")]))
   }
 

@@ -11,7 +11,6 @@ import { createHash, timingSafeEqual } from "node:crypto"
 import { isLoopback, isLoopbackAuthority } from "../loopback.ts"
 import { ServerSettings } from "../ServerSettings.ts"
 import { errorResponse, wireErrorOf } from "./errors.ts"
-import { requestIdOf } from "./request.ts"
 
 const digest = (key: string): Buffer => createHash("sha256").update(key).digest()
 
@@ -58,9 +57,7 @@ const guardedBy =
   <E, R>(endpoint: Responding<E, R>): Responding<E, R | HttpServerRequest.HttpServerRequest> =>
     Effect.flatMap(HttpServerRequest.HttpServerRequest, (request): Responding<E, R> => {
       const refused = rule(request)
-      return refused === undefined
-        ? endpoint
-        : Effect.succeed(errorResponse(wireErrorOf(refused), { "x-request-id": requestIdOf(request) }))
+      return refused === undefined ? endpoint : Effect.succeed(errorResponse(wireErrorOf(refused)))
     })
 
 export const ClientAccessLive = Layer.effect(

@@ -29,7 +29,6 @@ export const ChatHandlers = HttpApiBuilder.group(
     const { now, after } = yield* Watchdog
     const settings = yield* ServerSettings
     const models = yield* modelList
-    const fixedHeaders: Headers = settings.sandbox ? { "x-router-sandbox": "true" } : {}
 
     const readChat = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest, id: string) {
       const body = yield* jsonBody(request, settings.maxBodyBytes)
@@ -144,7 +143,7 @@ export const ChatHandlers = HttpApiBuilder.group(
       request: HttpServerRequest.HttpServerRequest
     ): Responded => {
       const id = requestIdOf(request)
-      const headers = { ...fixedHeaders, "x-request-id": id }
+      const headers = { "x-request-id": id }
       return Effect.matchEffect(readChat(request, id), {
         onSuccess: (chat) => respond(chat, headers),
         onFailure: (error) => Effect.succeed(failed(error, headers))

@@ -2,7 +2,7 @@
 import { Api } from "@llm-router/api/Api"
 import type { ConfigView } from "@llm-router/api/ConfigApi"
 import { picoDollarsPerDollar, type PicoDollars } from "@llm-router/domain/Money"
-import { modelsOf, type RouterConfig } from "@llm-router/domain/RouterConfig"
+import { defaultCircuit, modelsOf, type RouterConfig } from "@llm-router/domain/RouterConfig"
 import { NotFound } from "@llm-router/domain/RouterError"
 import { CircuitBreaker } from "@llm-router/router/CircuitBreaker"
 import { ConfigStore } from "@llm-router/router/ConfigStore"
@@ -35,6 +35,19 @@ export const ConfigHandlers = HttpApiBuilder.group(
         })
       )
 
+    /** Unset in the environment, these are the configuration file's. */
+    const circuitSettings = ({ circuit }: RouterConfig): ConfigView["settings"] => {
+      const inForce = (name: "CIRCUIT_FAILURE_THRESHOLD" | "CIRCUIT_OPEN_MS", value: number, fallback: number) => {
+        const source = server.sources[name]
+        return { value, source: source !== "default" ? source : value === fallback ? "default" : "file" }
+      }
+      const { failureThreshold, openMillis } = defaultCircuit
+      return {
+        CIRCUIT_FAILURE_THRESHOLD: inForce("CIRCUIT_FAILURE_THRESHOLD", circuit.failureThreshold, failureThreshold),
+        CIRCUIT_OPEN_MS: inForce("CIRCUIT_OPEN_MS", circuit.openMillis, openMillis)
+      }
+    }
+
     const view = (config: RouterConfig): ConfigView => {
       const { settings, sources } = server
       const categories = [...config.categories.values()]
@@ -65,7 +78,7 @@ export const ConfigHandlers = HttpApiBuilder.group(
           builtin
         })),
         circuit_breaker: { failure_threshold: config.circuit.failureThreshold, open_ms: config.circuit.openMillis },
-        settings: settingsView(settings, sources)
+        settings: { ...settingsView(settings, sources), ...circuitSettings(config) }
       }
     }
 

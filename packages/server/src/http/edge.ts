@@ -9,7 +9,7 @@ import { HttpRouter, HttpServerError, HttpServerRequest, HttpServerResponse } fr
 import { HttpApiError } from "effect/http-api"
 import { ServerSettings } from "../ServerSettings.ts"
 import { type EdgeError, errorResponse, wireError, type WireError, wireErrorOf } from "./errors.ts"
-import { bodyTooLarge, requestIdOf } from "./request.ts"
+import { bodyTooLarge, requestIdOf, unsupportedMediaType } from "./request.ts"
 
 /** Paths of the API by pattern, with their methods. `*` takes the rest of a path. */
 const patterns: ReadonlyMap<RegExp, ReadonlySet<string>> = (() => {
@@ -47,11 +47,11 @@ const notFound = (path: string): EdgeError =>
   })
 
 /** No route took the request: the path is unknown, or its method is. */
-const unrouted = (request: HttpServerRequest.HttpServerRequest, headers: Readonly<Record<string, string>>) => {
+const unrouted = (request: HttpServerRequest.HttpServerRequest) => {
   const path = request.url.split("?")[0] ?? "/"
   const allowed = allowedMethods(path)
-  if (allowed.size === 0) return errorResponse(wireErrorOf(notFound(path)), headers)
-  const allow = { ...headers, allow: [...allowed].join(", ") }
+  if (allowed.size === 0) return errorResponse(wireErrorOf(notFound(path)))
+  const allow = { allow: [...allowed].join(", ") }
   if (request.method === "OPTIONS") return HttpServerResponse.empty({ status: 204, headers: allow })
   const message = `${request.method} is not a method of ${path}; there is ${allow.allow}.`
   return errorResponse(wireError(405, "invalid_request_error", "method_not_allowed", message), allow)
@@ -85,14 +85,7 @@ const internalError: WireError = wireError(
 const envelopeFor = (status: number, maxBodyBytes: number): WireError => {
   switch (status) {
     case 415:
-      return wireErrorOf(
-        new InvalidRequest({
-          message: "The content type must be application/json.",
-          param: null,
-          code: "unsupported_media_type",
-          status: 415
-        })
-      )
+      return wireErrorOf(unsupportedMediaType())
     case 413:
       return wireErrorOf(bodyTooLarge(maxBodyBytes))
     default:
@@ -105,43 +98,61 @@ const envelopeFor = (status: number, maxBodyBytes: number): WireError => {
   }
 }
 
+/** What became of a route that failed: the answer of a framework's error, or of a defect, which is logged. */
+const failureResponse = (
+  cause: Cause.Cause<unknown>,
+  request: HttpServerRequest.HttpServerRequest,
+  maxBodyBytes: number
+): Effect.Effect<HttpServerResponse.HttpServerResponse> => {
+  const error = Cause.squash(cause)
+  if (HttpServerError.isHttpServerError(error)) {
+    const { reason } = error
+    if (reason._tag === "RouteNotFound") return Effect.succeed(unrouted(request))
+    if (reason._tag === "RequestParseError") {
+      return Effect.succeed(errorResponse(envelopeFor(reason.reason === "BodyTooLarge" ? 413 : 400, maxBodyBytes)))
+    }
+  }
+  if (error instanceof HttpApiError.HttpApiSchemaError && error.kind !== "Body") {
+    return Effect.succeed(errorResponse(wireErrorOf(schemaProblem(error))))
+  }
+  return Effect.logError("A request failed in an unforeseen way.", cause).pipe(
+    Effect.annotateLogs({ request_id: requestIdOf(request) }),
+    Effect.as(errorResponse(internalError))
+  )
+}
+
 /** Wraps every route. */
 export const EdgeLive = HttpRouter.middleware(
   Effect.gen(function* () {
-    const { maxBodyBytes } = yield* ServerSettings
+    const { maxBodyBytes, sandbox } = yield* ServerSettings
+
+    /** Every error has the envelope and an id to ask about; every answer of the sandbox says that it is one. */
+    const finished = (
+      request: HttpServerRequest.HttpServerRequest,
+      response: HttpServerResponse.HttpServerResponse
+    ): HttpServerResponse.HttpServerResponse => {
+      const failed = response.status >= 400
+      if (!failed && !sandbox) return response
+      const enveloped =
+        failed && response.body._tag !== "Stream" && !isJson(response)
+          ? errorResponse(envelopeFor(response.status, maxBodyBytes))
+          : response
+      const id = enveloped.headers["x-request-id"] ?? requestIdOf(request)
+      return HttpServerResponse.setHeaders(enveloped, {
+        ...(failed ? { "x-request-id": id } : {}),
+        ...(sandbox ? { "x-router-sandbox": "true" } : {})
+      })
+    }
+
     return (route) =>
       Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
         Effect.matchCauseEffect(route, {
-          onSuccess: (response) =>
-            Effect.succeed(
-              response.status >= 400 && response.body._tag !== "Stream" && !isJson(response)
-                ? errorResponse(envelopeFor(response.status, maxBodyBytes), { "x-request-id": requestIdOf(request) })
-                : response
-            ),
-          onFailure: (cause) => {
+          onSuccess: (response) => Effect.succeed(finished(request, response)),
+          onFailure: (cause) =>
             // A caller who left, or the end of the process: nobody reads an answer.
-            if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause)
-            const id = requestIdOf(request)
-            const headers = { "x-request-id": id }
-            const error = Cause.squash(cause)
-            if (HttpServerError.isHttpServerError(error)) {
-              const { reason } = error
-              if (reason._tag === "RouteNotFound") return Effect.succeed(unrouted(request, headers))
-              if (reason._tag === "RequestParseError") {
-                const status = reason.reason === "BodyTooLarge" ? 413 : 400
-                return Effect.succeed(errorResponse(envelopeFor(status, maxBodyBytes), headers))
-              }
-            }
-            if (error instanceof HttpApiError.HttpApiSchemaError && error.kind !== "Body") {
-              return Effect.succeed(errorResponse(wireErrorOf(schemaProblem(error)), headers))
-            }
-            return Effect.as(
-              Effect.logError("A request failed in an unforeseen way.", cause).pipe(
-                Effect.annotateLogs({ request_id: id })
-              ),
-              errorResponse(internalError, headers)
-            )
-          }
+            Cause.hasInterruptsOnly(cause)
+              ? Effect.failCause(cause)
+              : Effect.map(failureResponse(cause, request, maxBodyBytes), (response) => finished(request, response))
         })
       )
   }),

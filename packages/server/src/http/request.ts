@@ -25,14 +25,7 @@ export const jsonBody = (
   maxBytes: number
 ): Effect.Effect<Buffer, InvalidRequest> => {
   if (!jsonType.test(request.headers["content-type"] ?? "")) {
-    return Effect.fail(
-      new InvalidRequest({
-        message: "The content type must be application/json.",
-        param: null,
-        code: "unsupported_media_type",
-        status: 415
-      })
-    )
+    return Effect.fail(unsupportedMediaType())
   }
   return request.headers["expect"] === undefined
     ? readBody(NodeHttpServerRequest.toIncomingMessage(request), maxBytes)
@@ -72,6 +65,14 @@ const readBody = (source: Readable, maxBytes: number): Effect.Effect<Buffer, Inv
 
 const unreadable = () =>
   new InvalidRequest({ message: "The body could not be read.", param: null, code: null, status: 400 })
+
+export const unsupportedMediaType = (): InvalidRequest =>
+  new InvalidRequest({
+    message: "The content type must be application/json.",
+    param: null,
+    code: "unsupported_media_type",
+    status: 415
+  })
 
 export const bodyTooLarge = (maxBytes: number): InvalidRequest =>
   new InvalidRequest({

@@ -30,8 +30,9 @@ export const errorEvent = ({ body }: WireError): Buffer =>
     `data: ${JSON.stringify({ ...body, choices: [{ delta: { content: "" }, finish_reason: "error", index: 0 }] })}\n\n`
   )
 
-const cutOffError = (error: ModelError): WireError =>
-  wireError(502, "api_error", "upstream_cut_off", `${error.model} broke off its answer: ${error.message}`)
+/** In our words alone: the upstream's may hold addresses and paths. `/metrics` has them as the circuit's last error. */
+const cutOffError = ({ model }: ModelError): WireError =>
+  wireError(502, "api_error", "upstream_cut_off", `${model} broke off its answer; what came so far is not complete.`)
 
 /** The pull behind a response stream: one buffer at a time, so that no two chunks become one. */
 export type EventPull = Pull.Pull<readonly [Buffer]>
