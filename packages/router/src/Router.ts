@@ -19,7 +19,7 @@ import {
 import { chainFor, largerContextFirst, needsOf } from "./chain.ts"
 import { CircuitBreaker } from "./CircuitBreaker.ts"
 import { ConfigStore } from "./ConfigStore.ts"
-import { CostLedger } from "./CostLedger.ts"
+import { CostLedger, type RequestOutcome } from "./CostLedger.ts"
 import { Decisions } from "./decide.ts"
 import { ModelCatalogue } from "./ModelCatalogue.ts"
 import { ModelClient } from "./ModelClient.ts"
@@ -178,8 +178,11 @@ export class Router extends Context.Service<
           route: Effect.fnUntraced(function* (request) {
             const startedAt = now()
             const config = store.currentUnsafe()
-            const decided = yield* decisions.decide(config, request)
+            const decided = yield* Effect.onInterrupt(decisions.decide(config, request), () =>
+              ledger.recordRequest(leftUndecided(request, startedAt, now()))
+            )
             const { decision } = decided
+            decisions.remember(request, decision)
             const chain = chainOf(decision, request)
             const trail = newTrail(chain.skipped)
             const record = outcomeRecorder(request, decision, trail, startedAt)
@@ -210,6 +213,20 @@ export class Router extends Context.Service<
       })
     )
 }
+
+/** The caller left while it was still being found out what the request was about. */
+const leftUndecided = (request: ChatRequest, startedAt: number, time: number): RequestOutcome => ({
+  timeMillis: time,
+  requestId: request.id,
+  category: "undecided",
+  source: "default",
+  model: "none",
+  success: false,
+  attempts: 0,
+  latencyMillis: time - startedAt,
+  cost: 0n,
+  error: "cancelled"
+})
 
 const notConfigured = Effect.fail(
   new UpstreamNotConfigured({

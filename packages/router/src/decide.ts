@@ -31,6 +31,9 @@ export interface Decided {
 /** Names that ask the router to choose. */
 const routedNames: ReadonlySet<string> = new Set(["", "router", "auto", "router/router", "router/auto"])
 
+/** Decisions that a classifier made from the words themselves. */
+const fromWords: ReadonlySet<DecisionSource> = new Set(["keywords", "embedded", "ollama", "api"])
+
 /** A model id that is none is quoted in the error up to here. */
 const longestQuote = 200
 
@@ -59,6 +62,8 @@ export class Decisions extends Context.Service<
   Decisions,
   {
     readonly decide: (config: RouterConfig, request: ChatRequest) => Effect.Effect<Decided, UnknownModel>
+    /** Notes what a request that is sent was about, for the short messages that follow it. */
+    readonly remember: (request: ChatRequest, decision: Decision) => void
   }
 >()("@llm-router/router/Decisions") {
   static readonly layer = (settings: DecisionSettings) =>
@@ -148,11 +153,13 @@ export class Decisions extends Context.Service<
             const reasons = [words.kind === "turn" ? "nothing was sure" : `an agent's ${words.kind}`]
             return decisionOf(config, "default", { category, confidence: 0, reasons }, latencyMillis)
           }
-          if (session !== undefined) sessions.remember(session, classification.category, now())
           return decisionOf(config, source, classification, latencyMillis)
         })
 
         return Decisions.of({
+          remember: ({ user }, { category, source }) => {
+            if (user !== undefined && fromWords.has(source)) sessions.remember(user, category, now())
+          },
           decide: Effect.fnUntraced(function* (config, request) {
             const words = humanWords(request)
             const sessionId = sessionIdOf(request, words)

@@ -11,7 +11,7 @@ export interface Identity {
   readonly created: number
 }
 
-export const provider = "Fake"
+export const provider = "Simulated"
 
 const nativeReason = { native_finish_reason: null, logprobs: null }
 

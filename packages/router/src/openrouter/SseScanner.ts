@@ -102,6 +102,7 @@ export class SseScanner {
     const boundary = lastEventEnd(bytes)
     if (boundary === 0) {
       this.#carry = bytes
+      this.lastHadEvents = false
       this.tooLong = bytes.length > longestEventBytes
       return none
     }
