@@ -1,7 +1,9 @@
 /**
  * The process on one page: settings → upstream (OpenRouter's or the sandbox's) → router → HTTP API → server.
  */
-import { NodeHttpClient, NodeHttpServer } from "@effect/platform-node"
+// Not from the package's index, which loads a Redis client of 650 modules.
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Api } from "@llm-router/api/Api"
 import { routerLayer, type RouterOptions } from "@llm-router/router/layer"
 import { startSandbox } from "@llm-router/testing/sandbox"

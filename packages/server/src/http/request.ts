@@ -1,7 +1,7 @@
 /**
  * What every handler needs of a request: its id, and a JSON body within bounds.
  */
-import { NodeHttpServerRequest } from "@effect/platform-node"
+import { toIncomingMessage } from "@effect/platform-node/NodeHttpServerRequest"
 import { InvalidRequest } from "@llm-router/domain/RouterError"
 import { Effect } from "effect"
 import type { HttpServerRequest } from "effect/http"
@@ -28,7 +28,7 @@ export const jsonBody = (
     return Effect.fail(unsupportedMediaType())
   }
   return request.headers["expect"] === undefined
-    ? readBody(NodeHttpServerRequest.toIncomingMessage(request), maxBytes)
+    ? readBody(toIncomingMessage(request), maxBytes)
     : // The platform tells a client that waits for "100 Continue" to go on.
       Effect.mapBoth(request.arrayBuffer, {
         onSuccess: (bytes) => Buffer.from(bytes),
