@@ -60,6 +60,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Watched {
   #controller: Dispatcher.DispatchController | undefined
   #opened: Resume<void> | undefined
   #reader: Resume<Chunk> | undefined
+  #waking = false
   #failure: ExchangeError | undefined
   #ended = false
   #aborted = false
@@ -98,24 +99,16 @@ export class Exchange implements Dispatcher.DispatchHandler, Watched {
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#releasedAt !== undefined) return
-    const reader = this.#reader
-    if (reader !== undefined) {
-      this.#reader = undefined
-      this.#waitingSince = undefined
-      reader(Effect.succeed(chunk))
-      return
-    }
     this.#chunks.push(chunk)
     this.#queuedBytes += chunk.length
     if (this.#queuedBytes >= highWaterBytes) controller.pause()
+    this.#wake()
   }
 
   onResponseEnd(): void {
     this.#ended = true
     this.#watchdog.unwatch(this)
-    const reader = this.#reader
-    this.#reader = undefined
-    reader?.(Effect.succeed(end))
+    this.#wake()
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
@@ -163,18 +156,8 @@ export class Exchange implements Dispatcher.DispatchHandler, Watched {
     return Effect.sync(() => this.abort())
   })
 
-  /** The next chunk. Interrupting the reader aborts the exchange. */
-  readonly take: Effect.Effect<Chunk, ExchangeError> = Effect.suspend(() => {
-    const chunk = this.#chunks.shift()
-    if (chunk !== undefined) {
-      this.#queuedBytes -= chunk.length
-      if (this.#queuedBytes < highWaterBytes && this.#controller?.paused === true) this.#controller.resume()
-      return Effect.succeed<Chunk>(chunk)
-    }
-    if (this.#failure !== undefined) return Effect.fail(this.#failure)
-    if (this.#ended) return Effect.succeed<Chunk>(end)
-    return this.#wait
-  })
+  /** What has come since the last `take`. Interrupting the reader aborts the exchange. */
+  readonly take: Effect.Effect<Chunk, ExchangeError> = Effect.suspend(() => this.#arrived() ?? this.#wait)
 
   readonly #wait: Effect.Effect<Chunk, ExchangeError> = Effect.callback<Chunk, ExchangeError>((resume) => {
     this.#reader = resume
@@ -185,6 +168,38 @@ export class Exchange implements Dispatcher.DispatchHandler, Watched {
     }
     return Effect.sync(() => this.abort())
   })
+
+  /** Chunks first, then what ended them; `undefined` while there is nothing. */
+  #arrived(): Effect.Effect<Chunk, ExchangeError> | undefined {
+    const [first, second] = this.#chunks
+    if (first !== undefined) {
+      const chunk = second === undefined ? first : Buffer.concat(this.#chunks, this.#queuedBytes)
+      this.#chunks.length = 0
+      this.#queuedBytes = 0
+      if (this.#controller?.paused === true) this.#controller.resume()
+      return Effect.succeed(chunk)
+    }
+    if (this.#failure !== undefined) return Effect.fail(this.#failure)
+    return this.#ended ? Effect.succeed(end) : undefined
+  }
+
+  /**
+   * Resumes the reader once the parser has gone through all it has: what came in one read of the socket is one chunk,
+   * what came apart stays apart.
+   */
+  #wake(): void {
+    if (this.#reader === undefined || this.#waking) return
+    this.#waking = true
+    queueMicrotask(() => {
+      this.#waking = false
+      const reader = this.#reader
+      const arrived = reader === undefined ? undefined : this.#arrived()
+      if (reader === undefined || arrived === undefined) return
+      this.#reader = undefined
+      this.#waitingSince = undefined
+      reader(arrived)
+    })
+  }
 
   /** The reader has its first token: from now on the limit is the silence between chunks. */
   firstTokenSeen(): void {
@@ -231,9 +246,8 @@ export class Exchange implements Dispatcher.DispatchHandler, Watched {
     this.#failure = error
     this.#watchdog.unwatch(this)
     const opened = this.#opened
-    const reader = this.#reader
-    this.#opened = this.#reader = undefined
+    this.#opened = undefined
     opened?.(Effect.fail(error))
-    reader?.(Effect.fail(error))
+    this.#wake()
   }
 }

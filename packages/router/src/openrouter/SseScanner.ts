@@ -133,24 +133,34 @@ export class SseScanner {
     return notable.test(text) ? this.#passEach(events) : events
   }
 
+  /** Goes through the events one by one; what is dropped splits the bytes that pass. */
   #passEach(events: Buffer): Buffer {
     const kept: Array<Buffer> = []
-    let start = 0
+    const opening = !this.sawToken
+    let runStart = 0
+    let eventStart = 0
     let data = ""
     let at = 0
     while (at < events.length && !this.done && this.error === undefined) {
       const newline = events.indexOf(lineFeed, at)
       const lineEnd = newline > at && events[newline - 1] === carriageReturn ? newline - 1 : newline
       if (lineEnd === at) {
-        if (this.#keeps(data)) kept.push(events.subarray(start, newline + 1))
-        start = newline + 1
+        if (!this.#keeps(data)) {
+          kept.push(events.subarray(runStart, eventStart))
+          runStart = newline + 1
+        }
+        eventStart = newline + 1
         data = ""
-      } else if (events.toString("latin1", at, Math.min(at + 5, lineEnd)) === "data:") {
+        if (opening && this.sawToken) break
+      } else if (events.toString("latin1", at, Math.min(at + eventField.length, lineEnd)) === eventField) {
         const text = events.toString("utf8", events[at + 5] === 0x20 ? at + 6 : at + 5, lineEnd)
         data = data === "" ? text : `${data}\n${text}`
       }
       at = newline + 1
     }
+    kept.push(events.subarray(runStart, eventStart))
+    // Behind the first token events need not be read one by one.
+    if (opening && this.sawToken && eventStart < events.length) kept.push(this.#pass(events.subarray(eventStart)))
     return kept.length === 1 && kept[0] !== undefined ? kept[0] : Buffer.concat(kept)
   }
 
@@ -161,6 +171,7 @@ export class SseScanner {
       this.done = true
       return false
     }
+    if (this.sawToken && !notable.test(data)) return true
     const event = parseFields(data)
     // Not ours to judge: the client reads what its upstream wrote.
     if (event === undefined) return true
