@@ -73,9 +73,11 @@ export interface LedgerTotals {
 export class CostLedger extends Context.Service<
   CostLedger,
   {
-    /** Returns once the entry is kept: the last byte of the answer waits for it. */
-    readonly recordAttempt: (entry: LedgerEntry) => Effect.Effect<void>
-    readonly recordRequest: (outcome: RequestOutcome) => Effect.Effect<void>
+    /** Takes an entry in; it never waits and never fails, whatever the disk does. */
+    readonly appendAttempt: (entry: LedgerEntry) => void
+    readonly appendRequest: (outcome: RequestOutcome) => void
+    /** Returns once what was appended before is kept: the last byte of an answer waits for it. */
+    readonly committed: Effect.Effect<void>
     readonly totals: Effect.Effect<LedgerTotals>
     /** Where the entries are kept, as `/health` tells it. */
     readonly location: string
@@ -101,26 +103,25 @@ export class CostLedger extends Context.Service<
 
       return CostLedger.of({
         location: "memory",
-        recordAttempt: (entry) =>
-          Effect.sync(() => {
-            cost += entry.cost
-            addCost(costByModel, entry.model, entry.cost)
-            addCost(costByCategory, entry.category, entry.cost)
-            if (entry.costSource === "unpriced") unpricedRequests++
-          }),
-        recordRequest: (outcome) =>
-          Effect.sync(() => {
-            requests.total++
-            if (outcome.success) requests.success++
-            else requests.failed++
-            latencySum += outcome.latencyMillis
-            latencies[(requests.total - 1) % mostLatencies] = outcome.latencyMillis
-            count(requestsByModel, outcome.model)
-            count(requestsByCategory, outcome.category)
-            count(requestsBySource, outcome.source)
-            recentRequests.push(outcome)
-            if (recentRequests.length > mostRecent) recentRequests.shift()
-          }),
+        appendAttempt: (entry) => {
+          cost += entry.cost
+          addCost(costByModel, entry.model, entry.cost)
+          addCost(costByCategory, entry.category, entry.cost)
+          if (entry.costSource === "unpriced") unpricedRequests++
+        },
+        appendRequest: (outcome) => {
+          requests.total++
+          if (outcome.success) requests.success++
+          else requests.failed++
+          latencySum += outcome.latencyMillis
+          latencies[(requests.total - 1) % mostLatencies] = outcome.latencyMillis
+          count(requestsByModel, outcome.model)
+          count(requestsByCategory, outcome.category)
+          count(requestsBySource, outcome.source)
+          recentRequests.push(outcome)
+          if (recentRequests.length > mostRecent) recentRequests.shift()
+        },
+        committed: Effect.void,
         totals: Effect.sync(() => ({
           sinceMillis,
           requests: { ...requests },

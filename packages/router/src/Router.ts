@@ -22,7 +22,8 @@ import { ConfigStore } from "./ConfigStore.ts"
 import { CostLedger, type RequestOutcome } from "./CostLedger.ts"
 import { Decisions } from "./decide.ts"
 import { ModelCatalogue } from "./ModelCatalogue.ts"
-import { ModelClient } from "./ModelClient.ts"
+import type { MeterEnd } from "./meter.ts"
+import { type AnswerFacts, ModelClient } from "./ModelClient.ts"
 import type { Chunk } from "./openrouter/Exchange.ts"
 import { type Plan, planOf } from "./plan.ts"
 import { pricesOf } from "./pricing.ts"
@@ -118,48 +119,51 @@ export class Router extends Context.Service<
         /** What is told of the whole request, once: it worked, it failed, or the caller left. */
         const outcomeRecorder = (request: ChatRequest, decision: Decision, trail: Trail, startedAt: number) => {
           let recorded = false
-          return (success: boolean, error: string | undefined) =>
-            Effect.suspend(() => {
-              if (recorded) return Effect.void
-              recorded = true
-              const time = now()
-              return ledger.recordRequest({
-                timeMillis: time,
-                requestId: request.id,
-                category: decision.category,
-                source: decision.source,
-                model: trail.attempts.at(-1)?.model ?? decision.models[0],
-                success,
-                attempts: trail.attempts.length,
-                latencyMillis: time - startedAt,
-                cost: trail.meters.reduce((sum, meter) => sum + meter.cost, 0n),
-                error
-              })
+          return (success: boolean, error: string | undefined): void => {
+            if (recorded) return
+            recorded = true
+            const time = now()
+            ledger.appendRequest({
+              timeMillis: time,
+              requestId: request.id,
+              category: decision.category,
+              source: decision.source,
+              model: trail.attempts.at(-1)?.model ?? decision.models[0],
+              success,
+              attempts: trail.attempts.length,
+              latencyMillis: time - startedAt,
+              cost: trail.meters.reduce((sum, meter) => sum + meter.cost, 0n),
+              error
             })
+          }
         }
 
         const metered = (
           { answer, meter, model }: MeteredAnswer,
           record: ReturnType<typeof outcomeRecorder>
         ): Effect.Effect<RoutedAnswer> => {
+          /** The answer has ended: the ledger has it before its last byte goes out. */
+          const ended = (end: MeterEnd, facts: AnswerFacts, error?: string): Effect.Effect<void> =>
+            Effect.flatMap(meter.finish(end, facts), () => {
+              record(error === undefined, error)
+              return ledger.committed
+            })
           if (answer._tag === "Json") {
-            return meter.finish({ _tag: "Complete" }, answer.facts).pipe(
-              Effect.andThen(record(true, undefined)),
-              Effect.map(() => ({ _tag: "Json", model, body: answer.body, cost: meter.knownCost }))
-            )
+            return Effect.map(ended({ _tag: "Complete" }, answer.facts), () => ({
+              _tag: "Json",
+              model,
+              body: answer.body,
+              cost: meter.knownCost
+            }))
           }
           return Effect.succeed({
             _tag: "Stream",
             model,
             next: answer.next,
-            completed: Effect.suspend(() =>
-              Effect.andThen(meter.finish({ _tag: "Complete" }, answer.facts()), record(true, undefined))
-            ),
+            completed: Effect.suspend(() => ended({ _tag: "Complete" }, answer.facts())),
             brokeOff: (reason) => {
               const error = new ModelError({ model, reason })
-              return meter
-                .finish({ _tag: "Failed", error }, answer.facts())
-                .pipe(Effect.andThen(record(false, reason._tag)), Effect.as(error))
+              return Effect.as(ended({ _tag: "Failed", error }, answer.facts(), reason._tag), error)
             }
           })
         }
@@ -179,7 +183,7 @@ export class Router extends Context.Service<
             const startedAt = now()
             const config = store.currentUnsafe()
             const decided = yield* Effect.onInterrupt(decisions.decide(config, request), () =>
-              ledger.recordRequest(leftUndecided(request, startedAt, now()))
+              Effect.sync(() => ledger.appendRequest(leftUndecided(request, startedAt, now())))
             )
             const { decision } = decided
             decisions.remember(request, decision)
@@ -194,19 +198,23 @@ export class Router extends Context.Service<
               requestDue: startedAt + settings.requestTimeoutMillis
             }
             const context = { request, config, decision, trail, ownsModels, sessionId, limits }
+            const opened: Effect.Effect<MeteredAnswer, RouteError, Scope.Scope> = client.configured
+              ? firstAnswer(context, chain.models)
+              : notConfigured
             return {
               decision,
               attempts: () => trail.attempts.length,
-              answer: client.configured
-                ? Effect.addFinalizer(() => record(false, "cancelled")).pipe(
-                    // Registered first, so it runs last, after the meters' own: a caller who left is no success.
-                    Effect.andThen(firstAnswer(context, chain.models)),
-                    Effect.matchEffect({
-                      onSuccess: (answer) => metered(answer, record),
-                      onFailure: (error) => Effect.andThen(record(false, error._tag), Effect.fail(error))
-                    })
-                  )
-                : Effect.andThen(record(false, "UpstreamNotConfigured"), notConfigured)
+              // The finalizer is registered first, so it runs last, after the meters' own: a caller who left is no success.
+              answer: Effect.addFinalizer(() => Effect.sync(() => record(false, "cancelled"))).pipe(
+                Effect.andThen(opened),
+                Effect.matchEffect({
+                  onSuccess: (answer) => metered(answer, record),
+                  onFailure: (error): Effect.Effect<RoutedAnswer, RouteError> => {
+                    record(false, error._tag)
+                    return Effect.andThen(ledger.committed, Effect.fail(error))
+                  }
+                })
+              )
             }
           })
         })

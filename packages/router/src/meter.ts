@@ -70,7 +70,8 @@ export class Meter {
       if (this.#ended !== undefined) return Effect.void
       const { ledger, permit } = this.#context
       this.#ended = this.#entry(end, facts)
-      return Effect.uninterruptible(Effect.andThen(permit.settle(outcomeOf(end)), ledger.recordAttempt(this.#ended)))
+      ledger.appendAttempt(this.#ended)
+      return permit.settle(outcomeOf(end))
     })
 
   #entry(end: MeterEnd, facts: AnswerFacts | undefined): LedgerEntry {
