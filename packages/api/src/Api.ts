@@ -7,6 +7,10 @@ import { ConfigApi } from "./ConfigApi.ts"
 import { HealthApi } from "./HealthApi.ts"
 import { MetricsApi } from "./MetricsApi.ts"
 
+/** The router's wildcard takes model ids with their slash; OpenAPI knows parameters with a name only. */
+const withNamedWildcards = (document: Record<string, unknown>): Record<string, unknown> =>
+  JSON.parse(JSON.stringify(document).replaceAll('/*":{', '/{model}":{').replaceAll('"name":"*"', '"name":"model"'))
+
 export class Api extends HttpApi.make("llm-router")
   .add(ChatApi)
   .add(ConfigApi)
@@ -16,6 +20,7 @@ export class Api extends HttpApi.make("llm-router")
     OpenApi.annotations({
       title: "LLM Router",
       version: "1.0.0",
-      description: "An OpenAI-compatible service that sends each request to the models that suit its task."
+      description: "An OpenAI-compatible service that sends each request to the models that suit its task.",
+      transform: withNamedWildcards
     })
   ) {}

@@ -10,11 +10,11 @@ import { startSandbox } from "@llm-router/testing/sandbox"
 import { ByteSize, Clock, Effect, Layer, Redacted } from "effect"
 import { HttpIncomingMessage, HttpMiddleware, HttpRouter } from "effect/http"
 import { HttpApiBuilder, HttpApiScalar } from "effect/http-api"
-import { createServer } from "node:http"
 import { announced } from "./banner.ts"
 import { AdminAccessLive, ClientAccessLive } from "./http/authorization.ts"
 import { ChatHandlers } from "./http/chat.ts"
 import { ConfigHandlers } from "./http/config.ts"
+import { DrainingServer } from "./http/DrainingServer.ts"
 import { EdgeLive } from "./http/edge.ts"
 import { HealthHandlers } from "./http/health.ts"
 import { MetricsHandlers } from "./http/metrics.ts"
@@ -88,7 +88,7 @@ const routes = Layer.mergeAll(
 /** Request heads within 30 s, whole requests within 2 min; a response may take as long as it takes. */
 const nodeServer = () =>
   answerMalformedRequests(
-    createServer({
+    new DrainingServer({
       headersTimeout: 30_000,
       requestTimeout: 120_000,
       keepAliveTimeout: 65_000,

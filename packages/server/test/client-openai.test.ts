@@ -38,7 +38,12 @@ const ask = <A>(call: (openai: OpenAI) => PromiseLike<A>) =>
 /** What the call throws. */
 const thrown = (call: (openai: OpenAI) => PromiseLike<unknown>) =>
   Effect.flatMap(client, (openai) =>
-    Effect.flip(Effect.tryPromise({ try: () => call(openai), catch: (error) => error }))
+    Effect.promise(() =>
+      call(openai).then(
+        () => undefined,
+        (error: unknown) => error
+      )
+    )
   )
 
 const all = async <A>(items: AsyncIterable<A>): Promise<ReadonlyArray<A>> => {

@@ -260,7 +260,7 @@ describe("signs of life without a token", () => {
         "a/one",
         custom((exchange) =>
           Effect.gen(function* () {
-            exchange.head(200, { "content-type": "application/json" })
+            yield* exchange.head(200, { "content-type": "application/json" })
             for (let blank = 0; blank < 8; blank++) {
               yield* exchange.write("\n")
               yield* Effect.sleep("100 millis")

@@ -112,6 +112,8 @@ export class Exchange implements Dispatcher.DispatchHandler, Watched {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    // Our own doing: whoever waited has left, and a failure would be held against the model.
+    if (this.#aborted) return
     const code = describeError(error)
     this.#fail(
       new ExchangeError(

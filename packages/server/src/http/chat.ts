@@ -63,9 +63,11 @@ export const ChatHandlers = HttpApiBuilder.group(
           cancel()
           resume(Effect.succeed(true))
         })
-        return Effect.sync(() => {
+        // The caller left: the attempt under way ends before its connection is closed, so that it does not fail.
+        return Effect.suspend(() => {
           cancel()
           unobserve()
+          return Fiber.interrupt(fiber)
         })
       })
 

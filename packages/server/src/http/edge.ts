@@ -50,7 +50,9 @@ const notFound = (path: string): EdgeError =>
 const unrouted = (request: HttpServerRequest.HttpServerRequest) => {
   const path = request.url.split("?")[0] ?? "/"
   const allowed = allowedMethods(path)
-  if (allowed.size === 0) return errorResponse(wireErrorOf(notFound(path)))
+  // A path that its own pattern and method do not take has a part that is longer than any name here.
+  const takesMethod = request.method !== "OPTIONS" && allowed.has(request.method)
+  if (allowed.size === 0 || takesMethod) return errorResponse(wireErrorOf(notFound(path)))
   const allow = { allow: [...allowed].join(", ") }
   if (request.method === "OPTIONS") return HttpServerResponse.empty({ status: 204, headers: allow })
   const message = `${request.method} is not a method of ${path}; there is ${allow.allow}.`
@@ -66,8 +68,7 @@ const schemaProblem = (error: HttpApiError.HttpApiSchemaError): EdgeError => {
     .map((key, index) => (typeof key === "number" ? `[${key}]` : `${index > 0 ? "." : ""}${String(key)}`))
     .join("")
   return new InvalidRequest({
-    message:
-      param === "" ? (issue?.message ?? "The request is not valid.") : `Invalid value for ${param}: ${issue?.message}`,
+    message: param === "" ? "The request body must be a JSON object." : `Invalid value for ${param}: ${issue?.message}`,
     param: param === "" ? null : param,
     code: null,
     status: 400
