@@ -6,6 +6,7 @@ import { ChatApi } from "./ChatApi.ts"
 import { ConfigApi } from "./ConfigApi.ts"
 import { HealthApi } from "./HealthApi.ts"
 import { MetricsApi } from "./MetricsApi.ts"
+import { UsageApi } from "./UsageApi.ts"
 
 /** The router's wildcard takes model ids with their slash; OpenAPI knows parameters with a name only. */
 const withNamedWildcards = (document: Record<string, unknown>): Record<string, unknown> =>
@@ -15,6 +16,7 @@ export class Api extends HttpApi.make("llm-router")
   .add(ChatApi)
   .add(ConfigApi)
   .add(MetricsApi)
+  .add(UsageApi)
   .add(HealthApi)
   .annotateMerge(
     OpenApi.annotations({

@@ -1,9 +1,16 @@
 /**
- * What was asked of which model, what came of it and what it cost. Here: the interface and the layer that keeps the
- * sums of this process in memory.
+ * What was asked of which model, what came of it and what it cost. Here: the interface, the layer that keeps the sums
+ * of this process in memory, and the one that keeps every entry in an SQLite file.
  */
 import { dollarsOf, type PicoDollars } from "@llm-router/domain/Money"
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, Option, Schema } from "effect"
+import { resolve } from "node:path"
+import { LedgerReader } from "./ledger/LedgerReader.ts"
+import { LedgerSums } from "./ledger/LedgerSums.ts"
+import { type LedgerStatus, LedgerWriter } from "./ledger/LedgerWriter.ts"
+import { Rollup } from "./ledger/rollup.ts"
+import { attemptRowOf, requestRowOf } from "./ledger/rows.ts"
+import { type UsageQuery, type UsageReport, usageOfRollup, usageReportOf } from "./ledger/usage.ts"
 import { Watchdog } from "./Watchdog.ts"
 
 /** `reported` by the upstream, over `priced` tokens, over tokens `estimated` from the text; `unpriced` is not free. */
@@ -36,6 +43,8 @@ export interface LedgerEntry {
   readonly firstTokenMillis: number | undefined
   readonly durationMillis: number
   readonly generationId: string | undefined
+  /** Whose client key it was. */
+  readonly keyId: string
 }
 
 /** One request, whatever its attempts. */
@@ -70,15 +79,42 @@ export interface LedgerTotals {
   readonly recentRequests: ReadonlyArray<RequestOutcome>
 }
 
+/** The file is not one that entries may be written to. It is left as it was. */
+export class LedgerUnusable extends Schema.TaggedError<LedgerUnusable>()("LedgerUnusable", {
+  message: Schema.String
+}) {}
+
+/** A question to the ledger that could not be answered now. */
+export class LedgerUnavailable extends Schema.TaggedError<LedgerUnavailable>()("LedgerUnavailable", {
+  message: Schema.String
+}) {}
+
+export interface LedgerOptions {
+  /** A file; `:memory:` keeps nothing beyond the process. */
+  readonly path: string
+  /** How long single entries are kept. Their sums stay. */
+  readonly retentionDays: number
+  /** Entries that may wait for a disk in trouble; what comes beyond is counted as lost. */
+  readonly queueEntries: number
+}
+
 export class CostLedger extends Context.Service<
   CostLedger,
   {
     /** Takes an entry in; it never waits and never fails, whatever the disk does. */
     readonly appendAttempt: (entry: LedgerEntry) => void
     readonly appendRequest: (outcome: RequestOutcome) => void
-    /** Returns once what was appended before is kept: the last byte of an answer waits for it. */
+    /**
+     * Returns once what was appended before is kept: the last byte of an answer waits for it. It does not wait for a
+     * disk that is in trouble.
+     */
     readonly committed: Effect.Effect<void>
     readonly totals: Effect.Effect<LedgerTotals>
+    /** Sums of the time asked for, whole hours at least, of all that was appended before. */
+    readonly usage: (query: UsageQuery) => Effect.Effect<UsageReport, LedgerUnavailable>
+    /** Writes a copy to a new file. */
+    readonly backup: (path: string) => Effect.Effect<void, LedgerUnavailable>
+    readonly status: () => LedgerStatus
     /** Where the entries are kept, as `/health` tells it. */
     readonly location: string
   }
@@ -86,79 +122,145 @@ export class CostLedger extends Context.Service<
   /** Sums that live as long as the process. */
   static readonly layerMemory = Layer.effect(
     CostLedger,
-    Effect.gen(function* () {
-      const { now } = yield* Watchdog
-      const sinceMillis = now()
-      const requests = { total: 0, success: 0, failed: 0 }
-      let latencySum = 0
-      let cost = 0n
-      let unpricedRequests = 0
-      const latencies: Array<number> = []
-      const recentRequests: Array<RequestOutcome> = []
-      const costByModel = new Map<string, PicoDollars>()
-      const costByCategory = new Map<string, PicoDollars>()
-      const requestsByModel = new Map<string, number>()
-      const requestsByCategory = new Map<string, number>()
-      const requestsBySource = new Map<string, number>()
-
+    Effect.map(Watchdog, ({ now }) => {
+      const sums = new LedgerSums(now())
+      const rollup = new Rollup()
       return CostLedger.of({
         location: "memory",
         appendAttempt: (entry) => {
-          cost += entry.cost
-          addCost(costByModel, entry.model, entry.cost)
-          addCost(costByCategory, entry.category, entry.cost)
-          if (entry.costSource === "unpriced") unpricedRequests++
+          sums.addAttempt(entry)
+          rollup.add(attemptRowOf(0, entry))
         },
         appendRequest: (outcome) => {
-          requests.total++
-          if (outcome.success) requests.success++
-          else requests.failed++
-          latencySum += outcome.latencyMillis
-          latencies[(requests.total - 1) % mostLatencies] = outcome.latencyMillis
-          count(requestsByModel, outcome.model)
-          count(requestsByCategory, outcome.category)
-          count(requestsBySource, outcome.source)
-          recentRequests.push(outcome)
-          if (recentRequests.length > mostRecent) recentRequests.shift()
+          sums.addRequest(outcome)
+          rollup.add(requestRowOf(0, outcome))
         },
         committed: Effect.void,
-        totals: Effect.sync(() => ({
-          sinceMillis,
-          requests: { ...requests },
-          averageLatencyMillis: requests.total === 0 ? 0 : latencySum / requests.total,
-          recentLatencies: latencies.toSorted((a, b) => a - b),
-          cost,
-          costByModel,
-          costByCategory,
-          unpricedRequests,
-          requestsByModel,
-          requestsByCategory,
-          requestsBySource,
-          recentRequests: [...recentRequests]
-        }))
+        totals: Effect.sync(() => sums.totals()),
+        usage: (query) => Effect.sync(() => usageReportOf(query.groupBy, usageOfRollup(query, rollup))),
+        backup: () => new LedgerUnavailable({ message: "The ledger is kept in memory: set LEDGER_PATH to a file." }),
+        status: () => ({ state: "ok", message: undefined, queued: 0, lost: 0 })
       })
     })
   )
+
+  static readonly layerSqlite = (options: LedgerOptions) =>
+    Layer.effect(
+      CostLedger,
+      Effect.gen(function* () {
+        const { now } = yield* Watchdog
+        const path = resolve(options.path)
+        const sums = new LedgerSums(now())
+        const reader = yield* Effect.acquireRelease(
+          Effect.sync(() => new LedgerReader(path)),
+          ({ close }) => close
+        )
+        const writer = yield* startedWriter(
+          new LedgerWriter({
+            path,
+            queueEntries: options.queueEntries,
+            now,
+            onSnapshot: (snapshot) => sums.addEarlier(snapshot)
+          })
+        )
+        const keepDays = Math.max(1, options.retentionDays)
+        yield* Effect.sync(() => writer.prune(now() - keepDays * dayMillis)).pipe(
+          Effect.andThen(Effect.sleep("1 minute")),
+          Effect.forever,
+          Effect.forkScoped
+        )
+        if (!writer.checked) {
+          // By a thread of its own: it takes seconds, and a question must not wait for it.
+          const checker = new LedgerReader(path)
+          yield* checker.ask({ _tag: "Check" }).pipe(
+            Effect.catch((problem) => Effect.logError(`The ledger's check found a fault. ${problem}`)),
+            Effect.ensuring(checker.close),
+            Effect.forkScoped
+          )
+        }
+        const unavailable = (message: string) => new LedgerUnavailable({ message })
+        return CostLedger.of({
+          location: path,
+          appendAttempt: (entry) => {
+            sums.addAttempt(entry)
+            writer.append((sequence) => attemptRowOf(sequence, entry))
+          },
+          appendRequest: (outcome) => {
+            sums.addRequest(outcome)
+            writer.append((sequence) => requestRowOf(sequence, outcome))
+          },
+          committed: writer.committed,
+          totals: Effect.sync(() => sums.totals()),
+          usage: Effect.fn("CostLedger.usage")(function* (query) {
+            yield* writer.committed
+            const answer = yield* Effect.mapError(reader.ask({ _tag: "Usage", query }), unavailable)
+            if (answer._tag !== "Usage") return yield* unavailable("The ledger gave another answer.")
+            return usageReportOf(query.groupBy, answer.grouped)
+          }),
+          backup: Effect.fn("CostLedger.backup")(function* (target) {
+            yield* writer.committed
+            yield* Effect.mapError(reader.ask({ _tag: "Backup", path: resolve(target) }), unavailable)
+          }),
+          status: writer.status
+        })
+      })
+    )
+
+  static readonly layer = (options: LedgerOptions) =>
+    options.path === ":memory:" ? CostLedger.layerMemory : CostLedger.layerSqlite(options)
 }
 
-const mostLatencies = 1_000
-const mostRecent = 10
-/** Distinct keys of one sum: callers may name any model. The rest goes under one name. */
-const mostKeys = 2_000
-const otherKeys = "other"
+const dayMillis = 86_400_000
+/** How often a trouble that lasts is told. */
+const reminderMillis = 60_000
 
-const keyIn = (sums: ReadonlyMap<string, unknown>, key: string): string =>
-  sums.has(key) || sums.size < mostKeys ? key : otherKeys
-
-const count = (counts: Map<string, number>, key: string): void => {
-  const name = keyIn(counts, key)
-  counts.set(name, (counts.get(name) ?? 0) + 1)
+/** What is to be told of the ledger, when it is news or a reminder is due. */
+const reporter = (now: () => number) => {
+  let told: LedgerStatus = { state: "ok", message: undefined, queued: 0, lost: 0 }
+  let toldAt = now()
+  return (status: LedgerStatus): Effect.Effect<void> => {
+    const changed = status.state !== told.state
+    const due = now() - toldAt >= reminderMillis && (status.state === "degraded" || status.lost > told.lost)
+    if (!changed && !due) return Effect.void
+    told = status
+    toldAt = now()
+    const lost = status.lost === 0 ? "" : ` ${status.lost} entries were lost.`
+    return status.state === "ok"
+      ? Effect.logInfo(`The ledger is stored again.${lost}`)
+      : Effect.logError(`The ledger cannot be stored: ${status.message}. ${status.queued} entries wait.${lost}`)
+  }
 }
 
-const addCost = (costs: Map<string, PicoDollars>, key: string, cost: PicoDollars): void => {
-  const name = keyIn(costs, key)
-  costs.set(name, (costs.get(name) ?? 0n) + cost)
-}
+/** Opened, looked after every second, and closed with the scope. */
+const startedWriter = Effect.fnUntraced(function* (writer: LedgerWriter) {
+  const { now } = yield* Watchdog
+  yield* Effect.addFinalizer(() =>
+    Effect.interruptible(writer.flush).pipe(
+      Effect.timeoutOption("5 seconds"),
+      Effect.andThen(writer.terminate),
+      Effect.andThen(
+        Effect.suspend(() => {
+          const { queued, lost, message } = writer.status()
+          return queued + lost === 0
+            ? Effect.void
+            : Effect.logError(`The ledger ends with ${queued + lost} entries lost. ${message ?? ""}`)
+        })
+      )
+    )
+  )
+  const fault = yield* Effect.timeoutOption(writer.open, "30 seconds")
+  if (Option.isSome(fault) && fault.value?.kind === "unusable") {
+    return yield* new LedgerUnusable({
+      message: `The ledger cannot be used: ${fault.value.message}. Nothing was changed; set LEDGER_PATH to another file, or move this one away.`
+    })
+  }
+  const report = reporter(now)
+  yield* Effect.suspend(() => {
+    writer.tick()
+    return report(writer.status())
+  }).pipe(Effect.andThen(Effect.sleep("1 second")), Effect.forever, Effect.forkScoped)
+  return writer
+})
 
 /** A sum as JSON shows it: USD by name. */
 export const dollarsByKey = (costs: ReadonlyMap<string, PicoDollars>): Readonly<Record<string, number>> =>

@@ -1,6 +1,6 @@
 /** The process: starts the server, stops it on a signal, and says in one line why it could not start. */
 import { runMain } from "@effect/platform-node/NodeRuntime"
-import { infoFor, readDotEnv, reasonToStop, start } from "./start.ts"
+import { infoFor, program, readDotEnv, reasonToStop } from "./start.ts"
 
 const args = process.argv.slice(2)
 const info = infoFor(args)
@@ -13,7 +13,7 @@ if (info !== undefined) {
     // The first drains; whoever sends a second one has waited long enough.
     process.on(signal, () => ++signals > 1 && process.exit(1))
   }
-  runMain(start({ args, env: process.env, dotEnv: readDotEnv() }), {
+  runMain(program({ args, env: process.env, dotEnv: readDotEnv() }), {
     disableErrorReporting: true,
     teardown: (exit, onExit) => {
       const reason = reasonToStop(exit)

@@ -157,6 +157,7 @@ export const helpText = [
   "LLM Router: one OpenAI-compatible endpoint that sends each request to the right model on OpenRouter.",
   "",
   "Usage: pnpm start [options]",
+  "       pnpm backup FILE     writes a copy of the ledger, also while the router runs",
   "",
   ...optionLines.map(([option, help]) => `  ${option.padEnd(12)}${help}`),
   "",

@@ -1,8 +1,11 @@
 /** From the command line to a running server: what cannot start says why in one line. */
 import { ConfigFileInvalid } from "@llm-router/domain/RouterError"
-import { Cause, Effect, Exit, Layer } from "effect"
+import { LedgerUnavailable, LedgerUnusable } from "@llm-router/router/CostLedger"
+import { LedgerReader } from "@llm-router/router/ledger/LedgerReader"
+import { Cause, Console, Effect, Exit, Layer } from "effect"
 import { HttpServerError } from "effect/http"
 import { readFileSync } from "node:fs"
+import { resolve } from "node:path"
 import { serverLayer } from "./layer.ts"
 import { helpText, infoAskedBy, loadSettings, SettingsError } from "./settings.ts"
 import { version } from "./version.ts"
@@ -30,8 +33,26 @@ export const infoFor = (args: ReadonlyArray<string>): string | undefined => {
 }
 
 /** Runs until it is interrupted. */
-export const start = (invocation: Invocation) =>
+const serve = (invocation: Invocation) =>
   Effect.flatMap(Effect.fromResult(loadSettings(invocation)), (loaded) => Layer.launch(serverLayer(loaded)))
+
+/** `backup FILE`: writes a copy of the ledger to a new file, also while the router runs. */
+const backUp = Effect.fnUntraced(function* ({ args: [, target], ...invocation }: Invocation) {
+  if (target === undefined) return yield* new LedgerUnavailable({ message: "backup: name the file to write" })
+  const { settings } = yield* Effect.fromResult(loadSettings({ ...invocation, args: [] }))
+  const reader = new LedgerReader(resolve(settings.ledgerPath))
+  yield* reader.ask({ _tag: "Backup", path: resolve(target) }).pipe(
+    Effect.mapError((message) => new LedgerUnavailable({ message })),
+    Effect.ensuring(reader.close)
+  )
+  yield* Console.log(`The ledger ${settings.ledgerPath} was copied to ${target}.`)
+})
+
+/** What the command line asks for. */
+export const program = (
+  invocation: Invocation
+): Effect.Effect<void, Effect.Error<ReturnType<typeof serve> | ReturnType<typeof backUp>>> =>
+  invocation.args[0] === "backup" ? backUp(invocation) : serve(invocation)
 
 const portProblems: ReadonlyMap<unknown, string> = new Map([
   ["EADDRINUSE", "the port is taken: set PORT, or stop what listens on it"],
@@ -43,7 +64,8 @@ const portProblems: ReadonlyMap<unknown, string> = new Map([
 export const reasonToStop = (exit: Exit.Exit<unknown, unknown>): string | undefined => {
   if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return undefined
   const error = Cause.squash(exit.cause)
-  if (error instanceof SettingsError || error instanceof ConfigFileInvalid) return error.message
+  const sayItAll = [SettingsError, ConfigFileInvalid, LedgerUnusable, LedgerUnavailable]
+  if (error instanceof Error && sayItAll.some((kind) => error instanceof kind)) return error.message
   if (error instanceof HttpServerError.ServeError) {
     // The cause is a Node system error, whose code may be read whatever it is.
     const { code } = error.cause as { readonly code?: unknown }
