@@ -1,13 +1,15 @@
 /**
  * What OpenRouter's model list says of each model: how long a context it takes, whether it knows tools and images,
- * what it costs. Refreshed in the background; a router without it tries every model.
+ * what it costs. Refreshed in the background and kept on disk; a router without it tries every model.
  */
 import { type PicoDollars, picoDollarsOf } from "@llm-router/domain/Money"
 import { modelsOf } from "@llm-router/domain/RouterConfig"
-import { Context, Duration, Effect, Layer, Option, Redacted, Schedule, Schema } from "effect"
+import { Clock, Context, Duration, Effect, Layer, Option, Redacted, Schedule, Schema } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
+import { textWithin } from "./boundedBody.ts"
 import { ConfigStore } from "./ConfigStore.ts"
 import type { UpstreamSettings } from "./ModelClient.ts"
+import { keepModelList, readModelList } from "./modelListFile.ts"
 
 export interface ModelFacts {
   readonly contextLength: number | undefined
@@ -54,24 +56,33 @@ const factsOf = (model: typeof WireModel.Type): ModelFacts => ({
   outputPrice: priceOf(model.pricing?.completion)
 })
 
+const decodeList = Schema.decodeUnknownEffect(Schema.fromJsonString(WireList))
+/** The whole list is some 2 MiB. */
+const longestListBytes = 32 * 1024 * 1024
+
 const refreshInterval = Duration.hours(1)
 const retryDelay = Schedule.min([Schedule.exponential("5 seconds"), Schedule.spaced("5 minutes")])
 
 export class ModelCatalogue extends Context.Service<
   ModelCatalogue,
   {
-    /** False until the list was read once. */
+    /** False until OpenRouter gave its list: what is missing in one that was kept on disk may be new since. */
     readonly known: () => boolean
     readonly lookup: (model: string) => ModelFacts | undefined
   }
 >()("@llm-router/router/ModelCatalogue") {
-  static readonly layerOpenRouter = (settings: UpstreamSettings) =>
+  /** `path` is the file that keeps the list from one start to the next; none when it is not to be kept. */
+  static readonly layerOpenRouter = (settings: UpstreamSettings, path?: string) =>
     Layer.effect(
       ModelCatalogue,
       Effect.gen(function* () {
         const client = yield* HttpClient.HttpClient
         const store = yield* ConfigStore
-        let models: ReadonlyMap<string, ModelFacts> = new Map()
+        const kept = path === undefined ? undefined : yield* readModelList(path)
+        if (kept !== undefined)
+          yield* Effect.logInfo(`OpenRouter's model list of ${kept.fetchedAt} is used for a start.`)
+        let models: ReadonlyMap<string, ModelFacts> = kept?.models ?? new Map()
+        let known = false
 
         const refresh = Effect.gen(function* () {
           const request = HttpClientRequest.get(`${settings.baseUrl}/models`).pipe(
@@ -80,23 +91,33 @@ export class ModelCatalogue extends Context.Service<
               : HttpClientRequest.bearerToken(Redacted.value(settings.apiKey))
           )
           const response = yield* client.execute(request)
-          const list = yield* Schema.decodeUnknownEffect(WireList)(yield* response.json)
+          const text = yield* textWithin(response, longestListBytes)
+          if (response.status !== 200) return yield* Effect.fail(`OpenRouter answered ${response.status}.`)
+          const list = yield* decodeList(text)
           const entries = list.data.flatMap((entry) =>
             Option.match(decodeModel(entry), {
               onNone: () => [],
               onSome: (model) => [[model.id, factsOf(model)] as const]
             })
           )
-          if (entries.length > 0) models = new Map(entries)
+          if (entries.length === 0) return
+          models = new Map(entries)
+          known = true
         }).pipe(
           Effect.timeout("20 seconds"),
           Effect.provideService(HttpClient.TracerPropagationEnabled, settings.tracePropagation)
         )
 
+        const keep = Effect.gen(function* () {
+          if (path === undefined || !known) return
+          const fetchedAt = new Date(yield* Clock.currentTimeMillis).toISOString()
+          yield* keepModelList(path, { fetchedAt, models })
+        })
+
         /** A model that the upstream dropped fails every request until somebody takes it out of its chain. */
         const warnOfGone = Effect.suspend(() => {
           const gone = [...modelsOf(store.currentUnsafe())].filter((model) => !models.has(model))
-          return gone.length === 0 || gone.length === modelsOf(store.currentUnsafe()).size
+          return !known || gone.length === 0 || gone.length === modelsOf(store.currentUnsafe()).size
             ? Effect.void
             : Effect.logWarning(`Not in OpenRouter's model list, and left out of their chains: ${gone.join(", ")}.`)
         })
@@ -107,12 +128,13 @@ export class ModelCatalogue extends Context.Service<
               Effect.logInfo("OpenRouter's model list was not read; it is tried again.", cause)
             ),
             Effect.retry(retryDelay),
+            Effect.andThen(keep),
             Effect.andThen(warnOfGone),
             Effect.repeat(Schedule.spaced(refreshInterval)),
             Effect.forkScoped
           )
         }
-        return ModelCatalogue.of({ known: () => models.size > 0, lookup: (model) => models.get(model) })
+        return ModelCatalogue.of({ known: () => known, lookup: (model) => models.get(model) })
       })
     )
 }

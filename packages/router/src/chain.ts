@@ -40,14 +40,14 @@ const obstacleOf = (facts: ModelFacts, needs: Needs): Pick<SkippedModel, "cause"
 
 /** The models worth trying. A list that knows none of them is no reason to try none: it may be another upstream's. */
 export const chainFor = (models: ReadonlyArray<string>, needs: Needs, catalogue: KnownModels): Chain => {
-  if (!catalogue.known()) return { models, skipped: [] }
   const usable: Array<string> = []
   const gone: Array<string> = []
   const skipped: Array<SkippedModel> = []
   for (const model of models) {
     const facts = catalogue.lookup(model)
     if (facts === undefined) {
-      gone.push(model)
+      if (catalogue.known()) gone.push(model)
+      else usable.push(model)
       continue
     }
     const obstacle = obstacleOf(facts, needs)

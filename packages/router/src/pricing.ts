@@ -1,7 +1,9 @@
 /**
- * What a model costs per token. The built-in prices are the first version's (USD per 1M tokens, input/output).
+ * What a model costs per token: as the user configured it, else as OpenRouter's list says, else as built in. The
+ * built-in prices are the first version's (USD per 1M tokens, input/output).
  */
 import { type PicoDollars, picoDollarsOf } from "@llm-router/domain/Money"
+import type { KnownPrices, RouterConfig } from "@llm-router/domain/RouterConfig"
 import type { Usage } from "@llm-router/domain/Usage"
 
 export interface TokenPrices {
@@ -27,19 +29,23 @@ export const builtinPrices: ReadonlyMap<string, TokenPrices> = new Map([
   ["qwen/qwen3-1.7b", perMillion("0.01", "0.02")]
 ])
 
-/** What the model list knows of prices, per field. */
-interface ListedPrices {
-  readonly inputPrice: PicoDollars | undefined
-  readonly outputPrice: PicoDollars | undefined
-}
-
-/** The prices of a model: the refreshed list's over the built-in, per field. `undefined` when either is unknown. */
-export const pricesOf = (model: string, listed: ListedPrices | undefined): TokenPrices | undefined => {
+/** The prices of a model, per field: configured over listed over built-in. `undefined` when either is unknown. */
+export const pricesOf = (
+  model: string,
+  configured: KnownPrices | undefined,
+  listed: KnownPrices | undefined
+): TokenPrices | undefined => {
   const builtin = builtinPrices.get(model)
-  const input = listed?.inputPrice ?? builtin?.input
-  const output = listed?.outputPrice ?? builtin?.output
+  const input = configured?.inputPrice ?? listed?.inputPrice ?? builtin?.input
+  const output = configured?.outputPrice ?? listed?.outputPrice ?? builtin?.output
   return input === undefined || output === undefined ? undefined : { input, output }
 }
+
+/** The price table of a request: of the configuration it runs under, and of the model list as it is by then. */
+export const pricesUnder =
+  (config: RouterConfig, list: { readonly lookup: (model: string) => KnownPrices | undefined }) =>
+  (model: string): TokenPrices | undefined =>
+    pricesOf(model, config.prices.get(model), list.lookup(model))
 
 export const costOf = (prices: TokenPrices, tokens: Pick<Usage, "inputTokens" | "outputTokens">): PicoDollars =>
   prices.input * BigInt(Math.round(tokens.inputTokens)) + prices.output * BigInt(Math.round(tokens.outputTokens))
