@@ -2,7 +2,7 @@
  * A chat completion request: what the router routes on, decoded; the rest carried as the bytes that came.
  */
 import { Result } from "effect"
-import { type Edit, firstMemberAt, type Member, membersOf, withEdits } from "./jsonSpans.ts"
+import { type Edit, firstMemberAt, type Member, membersOf, nestsDeeperThan, withEdits } from "./jsonSpans.ts"
 import { InvalidRequest } from "./RouterError.ts"
 
 const roles = ["system", "developer", "user", "assistant", "tool", "function"] as const
@@ -49,6 +49,9 @@ export interface ChatRequest {
   readonly promptCacheKey: string | undefined
   readonly upstreamSessionId: string | undefined
 }
+
+/** Deeper than any request means to be; `JSON.parse` takes seconds for millions of brackets. */
+const deepest = 256
 
 const invalid = (param: string | null, expected: string): InvalidRequest =>
   new InvalidRequest({
@@ -123,6 +126,9 @@ export const parseChatRequest = (
   client: ClientSignals,
   body: Buffer
 ): Result.Result<ChatRequest, InvalidRequest> => {
+  if (nestsDeeperThan(body, deepest)) {
+    return Result.fail(invalid(null, `The request body is nested deeper than ${deepest} levels.`))
+  }
   let fields: unknown
   try {
     fields = JSON.parse(body.toString("utf8"))

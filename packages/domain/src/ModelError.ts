@@ -10,6 +10,9 @@ const longestRetryAfterMillis = 2_000
 /** Statuses that pass by themselves (spec 2.3). */
 const transientStatuses: ReadonlySet<number> = new Set([408, 425, 500, 502, 503, 504, 529])
 
+/** Limits of the router's own, which say nothing about a model: no free connection, and the whole request. */
+const ownPhases: ReadonlySet<string> = new Set(["queue", "request"])
+
 const Message = { message: Schema.String }
 const RetryAfter = { retryAfterMillis: Schema.optionalKey(Schema.Finite) }
 
@@ -24,7 +27,7 @@ const Unavailable = Schema.TaggedStruct("Unavailable", {
 /** Nothing came in time; the phase names the limit that was reached. */
 const TimedOut = Schema.TaggedStruct("TimedOut", {
   ...Message,
-  phase: Schema.Literals(["connect", "first_token", "idle", "request"])
+  phase: Schema.Literals(["queue", "connect", "first_token", "idle", "request"])
 })
 /** The request has more tokens than this model takes. */
 const ContextTooLong = Schema.TaggedStruct("ContextTooLong", Message)
@@ -77,7 +80,7 @@ export class ModelError extends Schema.TaggedError<ModelError>()("ModelError", {
       case "CutOff":
         return false
       default:
-        return this.reason._tag !== "TimedOut" || this.reason.phase !== "request"
+        return this.reason._tag !== "TimedOut" || !ownPhases.has(this.reason.phase)
     }
   }
 
@@ -90,7 +93,7 @@ export class ModelError extends Schema.TaggedError<ModelError>()("ModelError", {
       case "CutOff":
         return true
       case "TimedOut":
-        return this.reason.phase !== "request"
+        return !ownPhases.has(this.reason.phase)
       default:
         return false
     }

@@ -2,6 +2,7 @@
  * The configuration that one request runs under: an immutable value, read once when the request begins.
  */
 import type { Category } from "./Category.ts"
+import type { PicoDollars } from "./Money.ts"
 
 export interface CircuitSettings {
   /** Consecutive counted failures that open a model's circuit. */
@@ -13,12 +14,20 @@ export interface CircuitSettings {
 /** The first version's: three errors in a row, five minutes. */
 export const defaultCircuit: CircuitSettings = { failureThreshold: 3, openMillis: 300_000 }
 
+/** What a source of prices says of a model, per token; a field that it does not name is another source's. */
+export interface KnownPrices {
+  readonly inputPrice?: PicoDollars | undefined
+  readonly outputPrice?: PicoDollars | undefined
+}
+
 export interface RouterConfig {
   /** Identifies this content: equal for equal configurations. It is the `ETag` of `GET /config`. */
   readonly etag: string
   /** Built-in categories first, then the user's in the order in which they were added. */
   readonly categories: ReadonlyMap<string, Category>
   readonly circuit: CircuitSettings
+  /** Prices by model that the user gave: they win over all others. */
+  readonly prices: ReadonlyMap<string, KnownPrices>
 }
 
 /** Every model of every chain, each once. */

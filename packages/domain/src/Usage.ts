@@ -2,7 +2,7 @@
  * Tokens and cost as an upstream answer reports them. Read by hand: it is part of every request's way, and another
  * shape than expected is no error, only less to account for.
  */
-import { type PicoDollars, picoDollarsOf } from "./Money.ts"
+import { type PicoDollars, picoDollarsOf, picoDollarsPerDollar } from "./Money.ts"
 
 export interface Usage {
   /** All input tokens, the cached ones included. */
@@ -21,19 +21,27 @@ const fieldsOf = (value: unknown): Fields | undefined =>
   // Every property of an object can be read as unknown.
   typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Fields) : undefined
 
+/** More than any answer has: what an upstream says beyond it is an error of its own. */
+const mostTokens = 1_000_000_000
+const highestCost = 1_000_000n * picoDollarsPerDollar
+
 const countOf = (value: unknown): number =>
-  typeof value === "number" && value >= 0 && Number.isFinite(value) ? value : 0
+  typeof value === "number" && Number.isFinite(value) && value >= 0 ? Math.min(value, mostTokens) : 0
+
+const costOf = (value: unknown): PicoDollars | undefined => {
+  const cost = typeof value === "number" || typeof value === "string" ? picoDollarsOf(value) : undefined
+  return cost === undefined || cost < 0n || cost > highestCost ? undefined : cost
+}
 
 /** The `usage` object of the OpenAI and OpenRouter APIs; `undefined` when it is absent or not one. */
 export const usageOf = (value: unknown): Usage | undefined => {
   const usage = fieldsOf(value)
   if (usage === undefined) return undefined
-  const { cost } = usage
   return {
     inputTokens: countOf(usage["prompt_tokens"]),
     cachedTokens: countOf(fieldsOf(usage["prompt_tokens_details"])?.["cached_tokens"]),
     outputTokens: countOf(usage["completion_tokens"]),
     reasoningTokens: countOf(fieldsOf(usage["completion_tokens_details"])?.["reasoning_tokens"]),
-    reportedCost: typeof cost === "number" || typeof cost === "string" ? picoDollarsOf(cost) : undefined
+    reportedCost: costOf(usage["cost"])
   }
 }

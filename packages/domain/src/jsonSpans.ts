@@ -71,6 +71,23 @@ const skipValue = (bytes: Buffer, at: number): number => {
   return at
 }
 
+/** Whether brackets stand in brackets deeper than the limit. Any bytes will do, valid JSON or not. */
+export const nestsDeeperThan = (bytes: Buffer, limit: number): boolean => {
+  let depth = 0
+  for (let at = 0; at < bytes.length;) {
+    const byte = bytes[at]
+    if (byte === quote) {
+      at = skipString(bytes, at)
+      continue
+    }
+    at++
+    if (byte === openBrace || byte === openBracket) {
+      if (++depth > limit) return true
+    } else if (byte === closeBrace || byte === closeBracket) depth--
+  }
+  return false
+}
+
 /** The members of the object whose `{` is the first byte after white space at `from`, in order, doubles included. */
 export const membersOf = (bytes: Buffer, from = 0): ReadonlyArray<Member> => {
   const members: Array<Member> = []

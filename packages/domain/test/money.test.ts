@@ -96,6 +96,12 @@ describe("sums", () => {
     assert.notStrictEqual(floats, 10_000)
   })
 
+  it("of 1,000,000 prices do not drift", () => {
+    let sum = 0n
+    for (let index = 0; index < 1_000_000; index++) sum += picoDollarsOf("0.00000015") ?? 0n
+    assert.strictEqual(decimalOf(sum), "0.15")
+  })
+
   it("do not depend on the order", () => {
     const forwards = amounts.reduce((sum, amount) => sum + amount, 0n)
     const backwards = amounts.reduceRight((sum, amount) => sum + amount, 0n)

@@ -176,7 +176,7 @@ const storeOf = (source: ConfigSource, lock: Semaphore.Semaphore): ConfigStore["
           })
         }
         const { categories, category, created } = yield* edit(before)
-        const after = configWith(categories, before.circuit)
+        const after = configWith({ ...before, categories })
         // Also when nothing changed: the file may have been deleted, and the caller was promised that it is there.
         yield* source.save(after)
         if (after.etag !== before.etag) yield* SubscriptionRef.set(source.ref, after)

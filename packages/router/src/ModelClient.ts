@@ -45,6 +45,8 @@ export interface ModelCall {
 
 /** An error's body is read up to here, an answer's up to here; what is longer is no answer of a chat model. */
 const longestErrorBytes = 1024 * 1024
+/** How long an error's body may take: the next model waits for it. */
+const errorBodyTime = "1 second"
 const longestAnswerBytes = 128 * 1024 * 1024
 
 export class ModelClient extends Context.Service<
@@ -111,7 +113,7 @@ export class ModelClient extends Context.Service<
 
         const answer = Effect.fnUntraced(function* (call: ModelCall, exchange: Exchange) {
           yield* exchange.opened
-          const type = String(exchange.headers["content-type"] ?? "")
+          const type = String(exchange.headers["content-type"] ?? "").toLowerCase()
           const streams = type.startsWith("text/event-stream")
           if (exchange.status >= 200 && exchange.status < 300 && streams && call.request.stream) {
             return yield* openStream(exchange, {
@@ -122,7 +124,10 @@ export class ModelClient extends Context.Service<
           exchange.firstTokenSeen()
           if (exchange.status < 200 || exchange.status >= 300) {
             // The status says enough where the body breaks off or never ends.
-            const body = yield* Effect.orElseSucceed(readAll(exchange, longestErrorBytes), () => "")
+            const body = yield* readAll(exchange, longestErrorBytes).pipe(
+              Effect.timeoutOrElse({ duration: errorBodyTime, orElse: () => Effect.succeed("") }),
+              Effect.orElseSucceed(() => "")
+            )
             return yield* Effect.fail(
               reasonOf({
                 status: exchange.status,

@@ -26,7 +26,7 @@ import type { MeterEnd } from "./meter.ts"
 import { type AnswerFacts, ModelClient } from "./ModelClient.ts"
 import type { Chunk } from "./openrouter/Exchange.ts"
 import { type Plan, planOf } from "./plan.ts"
-import { pricesOf } from "./pricing.ts"
+import { pricesUnder } from "./pricing.ts"
 import { UpstreamStatus } from "./UpstreamStatus.ts"
 import { Watchdog } from "./Watchdog.ts"
 
@@ -41,8 +41,10 @@ export interface RouterSettings {
 /** A request that has its decision and waits for its answer. */
 export interface Routed {
   readonly decision: Decision
-  /** How many attempts were made so far. */
+  /** How many attempts were begun so far. */
   readonly attempts: () => number
+  /** The model that was asked last; before the first attempt, the first of the chain. */
+  readonly model: () => string
   /** Walks the chain up to the first answer. */
   readonly answer: Effect.Effect<RoutedAnswer, RouteError, Scope.Scope>
 }
@@ -94,8 +96,8 @@ export class Router extends Context.Service<
           ledger,
           status,
           now,
-          retries: settings.retriesPerModel,
-          prices: (model) => pricesOf(model, catalogue.lookup(model))
+          catalogue,
+          retries: settings.retriesPerModel
         }
 
         /** Tries the models in order; the trail keeps what became of each. */
@@ -128,9 +130,9 @@ export class Router extends Context.Service<
               requestId: request.id,
               category: decision.category,
               source: decision.source,
-              model: trail.attempts.at(-1)?.model ?? decision.models[0],
+              model: trail.meters.at(-1)?.model ?? decision.models[0],
               success,
-              attempts: trail.attempts.length,
+              attempts: trail.meters.length,
               latencyMillis: time - startedAt,
               cost: trail.meters.reduce((sum, meter) => sum + meter.cost, 0n),
               error
@@ -176,8 +178,10 @@ export class Router extends Context.Service<
 
         return Router.of({
           plan: Effect.fnUntraced(function* (request) {
-            const { decision } = yield* decisions.decide(store.currentUnsafe(), request)
-            return yield* planOf(decision, chainOf(decision, request), request, { circuits, prices: services.prices })
+            const config = store.currentUnsafe()
+            const { decision } = yield* decisions.decide(config, request)
+            const prices = pricesUnder(config, catalogue)
+            return yield* planOf(decision, chainOf(decision, request), request, { circuits, prices })
           }),
           route: Effect.fnUntraced(function* (request) {
             const startedAt = now()
@@ -203,7 +207,8 @@ export class Router extends Context.Service<
               : notConfigured
             return {
               decision,
-              attempts: () => trail.attempts.length,
+              attempts: () => trail.meters.length,
+              model: () => trail.meters.at(-1)?.model ?? decision.models[0],
               // The finalizer is registered first, so it runs last, after the meters' own: a caller who left is no success.
               answer: Effect.addFinalizer(() => Effect.sync(() => record(false, "cancelled"))).pipe(
                 Effect.andThen(opened),

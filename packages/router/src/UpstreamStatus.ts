@@ -13,8 +13,8 @@ export interface UpstreamReport {
     | undefined
   /** A refused key or exhausted credits, until an attempt succeeds again. */
   readonly accountProblem: string | undefined
-  /** Models that the upstream does not serve to this account, with its words. */
-  readonly notServed: ReadonlyMap<string, string>
+  /** Models that the upstream does not serve to this account, with the status it said so. */
+  readonly notServed: ReadonlyMap<string, number>
 }
 
 /** Callers may name any model; the last ones are what an operator wants to see. */
@@ -35,7 +35,7 @@ export class UpstreamStatus extends Context.Service<
       let lastSuccessAtMillis: number | undefined
       let lastFailure: UpstreamReport["lastFailure"]
       let accountProblem: string | undefined
-      const notServed = new Map<string, string>()
+      const notServed = new Map<string, number>()
 
       return UpstreamStatus.of({
         succeeded: (model) => {
@@ -55,7 +55,7 @@ export class UpstreamStatus extends Context.Service<
                 return Effect.logError(accountProblem)
               case "NotServed": {
                 notServed.delete(model)
-                notServed.set(model, reason.message)
+                notServed.set(model, reason.status)
                 const oldest = notServed.keys().next().value
                 if (notServed.size > mostNotServed && oldest !== undefined) notServed.delete(oldest)
                 return Effect.void

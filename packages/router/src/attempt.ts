@@ -10,9 +10,10 @@ import { Duration, Effect, Schedule, type Scope } from "effect"
 import type { CircuitBreaker, CircuitRejection } from "./CircuitBreaker.ts"
 import type { CostLedger } from "./CostLedger.ts"
 import { Meter } from "./meter.ts"
+import type { ModelCatalogue } from "./ModelCatalogue.ts"
 import type { AnswerFacts, ModelAnswer, ModelClient } from "./ModelClient.ts"
 import type { ExchangeLimits } from "./openrouter/Exchange.ts"
-import type { TokenPrices } from "./pricing.ts"
+import { pricesUnder } from "./pricing.ts"
 import type { UpstreamStatus } from "./UpstreamStatus.ts"
 
 /** What happened so far to one request: the answer to "which models did you try?". */
@@ -45,7 +46,7 @@ export interface AttemptServices {
   readonly circuits: CircuitBreaker["Service"]
   readonly ledger: CostLedger["Service"]
   readonly status: UpstreamStatus["Service"]
-  readonly prices: (model: string) => TokenPrices | undefined
+  readonly catalogue: ModelCatalogue["Service"]
   readonly now: () => number
   readonly retries: number
 }
@@ -86,11 +87,12 @@ const tryOnce = Effect.fnUntraced(function* (
   context: AttemptContext,
   model: string
 ): Effect.fn.Return<MeteredAnswer, AttemptFailure, Scope.Scope> {
-  const { ledger, now, prices, status } = services
+  const { catalogue, ledger, now, status } = services
   const { decision, limits, ownsModels, request, sessionId, trail } = context
   const permit = yield* services.circuits.admit(model, context.config.circuit)
   const { category, source } = decision
   const attempt = trail.attempts.length + 1
+  const prices = pricesUnder(context.config, catalogue)
   const meter = new Meter({ request, purpose: "chat", category, source, model, attempt, prices, ledger, permit, now })
   trail.meters.push(meter)
   let answer: ModelAnswer | undefined
@@ -119,6 +121,10 @@ const tryOnce = Effect.fnUntraced(function* (
   return { model, answer, meter }
 })
 
+/** A passing failure, and time left for another try. */
+const mayRetry = ({ now }: AttemptServices, { limits }: AttemptContext, error: ModelError): boolean =>
+  error.isTransient && now() + (error.retryAfterMillis ?? 0) < limits.requestDue
+
 /** Asks one model, with its retries. The trail says what was tried; an open answer is metered to its end. */
 export const attemptModel = (
   services: AttemptServices,
@@ -133,7 +139,9 @@ export const attemptModel = (
         return Effect.fail(error)
       }
       // A schedule costs something to set up, which the attempts that succeed at once do not pay.
-      return error.isTransient && services.retries > 0 ? retried(services, context, model, error) : Effect.fail(error)
+      return mayRetry(services, context, error) && services.retries > 0
+        ? retried(services, context, model, error)
+        : Effect.fail(error)
     }
   )
 
@@ -147,7 +155,7 @@ const retried = (services: AttemptServices, context: AttemptContext, model: stri
     Effect.retry({
       schedule: retryDelay,
       times: services.retries,
-      while: (error) => error._tag === "ModelError" && error.isTransient
+      while: (error) => error._tag === "ModelError" && mayRetry(services, context, error)
     }),
     // The failures opened the circuit: the model's last word stands.
     Effect.mapError((error) => (error._tag === "CircuitRejection" ? failure : error))

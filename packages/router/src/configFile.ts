@@ -4,10 +4,11 @@
 import { createHash } from "node:crypto"
 import { builtinCategories, builtinCategoryNames } from "@llm-router/domain/builtinCategories"
 import { type Category, Description, isCategoryName, Keywords, Models } from "@llm-router/domain/Category"
-import { type CircuitSettings, defaultCircuit, type RouterConfig } from "@llm-router/domain/RouterConfig"
+import { defaultCircuit, type KnownPrices, type RouterConfig } from "@llm-router/domain/RouterConfig"
 import { Result, Schema, type SchemaAST, SchemaParser } from "effect"
 import { describeIssue, faultAt, parseJson } from "./configFaults.ts"
 import { isFirstVersion, migrateFirstVersion } from "./configMigration.ts"
+import { pricesIn, storedPrices } from "./configPrices.ts"
 
 /** Breaker settings that somebody gave: the file, or the environment. */
 export interface CircuitOverrides {
@@ -27,6 +28,7 @@ export interface ParsedFile {
   readonly version: 1 | 2
   readonly categories: ReadonlyMap<string, Category>
   readonly circuit: CircuitOverrides
+  readonly prices: ReadonlyMap<string, KnownPrices>
   /** What its owner should know about a file that was carried over. */
   readonly notes: ReadonlyArray<string>
 }
@@ -50,7 +52,8 @@ const Document = Schema.Struct({
       failure_threshold: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1000 }))),
       open_ms: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 86_400_000 })))
     })
-  )
+  ),
+  prices: Schema.optionalKey(JsonObject)
 })
 
 const strict: SchemaAST.ParseOptions = { errors: "all", onExcessProperty: "error", reportInput: true }
@@ -77,6 +80,7 @@ export const emptyFile: ParsedFile = {
   version: 2,
   categories: builtinByName,
   circuit: {},
+  prices: new Map(),
   notes: []
 }
 
@@ -125,14 +129,15 @@ const decodeSecondVersion = (json: object, text: string): Result.Result<ParsedFi
       failureThreshold: document.circuit_breaker?.failure_threshold,
       openMillis: document.circuit_breaker?.open_ms
     }
-    return { version: 2, categories, circuit, notes: [] } as const
+    const prices = yield* pricesIn(document.prices ?? {}, text)
+    return { version: 2, categories, circuit, prices, notes: [] } as const
   })
 
 const carryOver = (json: object, text: string, defaultModel: string): Result.Result<ParsedFile, string> =>
   Result.gen(function* () {
     const { entries, notes } = yield* migrateFirstVersion(json, text, defaultModel)
     const categories = yield* resolveCategories(entries, text, (name) => [name])
-    return { version: 1, categories, circuit: {}, notes } as const
+    return { version: 1, categories, circuit: {}, prices: new Map<string, KnownPrices>(), notes } as const
   }).pipe(Result.mapError((message) => `the first version's file cannot be carried over: ${message}`))
 
 /**
@@ -157,21 +162,28 @@ export const parseConfigFile = (text: string, defaultModel: string): Result.Resu
     return decodeSecondVersion(json, text)
   })
 
-/** The configuration of these categories and breaker settings, with the ETag that its content gives it. */
-export const configWith = (categories: ReadonlyMap<string, Category>, circuit: CircuitSettings): RouterConfig => {
+/** The configuration of these parts, with the ETag that its content gives it. */
+export const configWith = (parts: Omit<RouterConfig, "etag">): RouterConfig => {
+  const { categories, circuit, prices } = parts
   const content = JSON.stringify([
     [...categories.values()].map(({ name, models, keywords, description }) => [name, models, keywords, description]),
-    [circuit.failureThreshold, circuit.openMillis]
+    [circuit.failureThreshold, circuit.openMillis],
+    Object.entries(storedPrices(prices)).toSorted(([left], [right]) => (left < right ? -1 : 1))
   ])
   const hash = createHash("sha256").update(content).digest("base64url").slice(0, 22)
-  return { etag: `"${hash}"`, categories, circuit }
+  return { ...parts, etag: `"${hash}"` }
 }
 
 /** The configuration in force: the environment's breaker settings over the file's over the defaults. */
 export const configOf = (file: ParsedFile, environment: CircuitOverrides = {}): RouterConfig =>
-  configWith(file.categories, {
-    failureThreshold: environment.failureThreshold ?? file.circuit.failureThreshold ?? defaultCircuit.failureThreshold,
-    openMillis: environment.openMillis ?? file.circuit.openMillis ?? defaultCircuit.openMillis
+  configWith({
+    categories: file.categories,
+    circuit: {
+      failureThreshold:
+        environment.failureThreshold ?? file.circuit.failureThreshold ?? defaultCircuit.failureThreshold,
+      openMillis: environment.openMillis ?? file.circuit.openMillis ?? defaultCircuit.openMillis
+    },
+    prices: file.prices
   })
 
 const equalLists = (left: ReadonlyArray<string>, right: ReadonlyArray<string>): boolean =>
@@ -201,7 +213,8 @@ export const serialize = (config: RouterConfig, circuit: CircuitOverrides = {}):
   const document = {
     version: 2,
     categories: Object.fromEntries(categories),
-    ...(Object.keys(breaker).length === 0 ? {} : { circuit_breaker: breaker })
+    ...(Object.keys(breaker).length === 0 ? {} : { circuit_breaker: breaker }),
+    ...(config.prices.size === 0 ? {} : { prices: storedPrices(config.prices) })
   }
   return `${JSON.stringify(document, null, 2)}\n`
 }

@@ -9,7 +9,7 @@ import { ApiClassifier, type ApiClassifierSettings } from "./classifiers/api.ts"
 import { OllamaClassifier, type OllamaSettings } from "./classifiers/ollama.ts"
 import type { ConfigFileOptions } from "./configOnDisk.ts"
 import { ConfigStore } from "./ConfigStore.ts"
-import { CostLedger } from "./CostLedger.ts"
+import { CostLedger, type LedgerOptions } from "./CostLedger.ts"
 import { Decisions, type DecisionSettings } from "./decide.ts"
 import { ModelCatalogue } from "./ModelCatalogue.ts"
 import { ModelClient, type UpstreamSettings } from "./ModelClient.ts"
@@ -25,6 +25,9 @@ export interface RouterOptions {
   readonly ollama: OllamaSettings
   readonly api: ApiClassifierSettings
   readonly config: ConfigFileOptions
+  readonly ledger: LedgerOptions
+  /** The file that keeps the model list for a start without network; none when it is not to be kept. */
+  readonly modelListPath: string | undefined
 }
 
 export const routerLayer = (options: RouterOptions) =>
@@ -35,10 +38,10 @@ export const routerLayer = (options: RouterOptions) =>
     Layer.provideMerge(
       Layer.mergeAll(
         ModelClient.layerOpenRouter(options.upstream),
-        ModelCatalogue.layerOpenRouter(options.upstream),
+        ModelCatalogue.layerOpenRouter(options.upstream, options.modelListPath),
         UpstreamStatus.layer,
         CircuitBreaker.layerMemory,
-        CostLedger.layerMemory
+        CostLedger.layer(options.ledger)
       )
     ),
     Layer.provideMerge(ConfigStore.layerFile(options.config)),

@@ -8,6 +8,7 @@ import type { PicoDollars } from "@llm-router/domain/Money"
 import { Effect } from "effect"
 import type { CircuitOutcome, Permit } from "./CircuitBreaker.ts"
 import type { CostLedger, CostSource, LedgerEntry } from "./CostLedger.ts"
+import { anonymous } from "./ledger/rows.ts"
 import type { AnswerFacts } from "./ModelClient.ts"
 import { costOf, type TokenPrices } from "./pricing.ts"
 
@@ -50,6 +51,10 @@ export class Meter {
     this.startedAt = context.now()
   }
 
+  get model(): string {
+    return this.#context.model
+  }
+
   firstToken(): void {
     this.#firstTokenAt = this.#context.now()
   }
@@ -78,7 +83,8 @@ export class Meter {
     const { attempt, category, model, now, purpose, request, source } = this.#context
     const time = now()
     const charge = this.#charge(facts)
-    const cut = end._tag === "Failed" && end.error.reason._tag === "CutOff"
+    // What had begun to answer and failed was cut, whatever cut it.
+    const cut = end._tag === "Failed" && facts !== undefined
     return {
       timeMillis: time,
       requestId: request.id,
@@ -97,7 +103,8 @@ export class Meter {
       reasoningTokens: facts?.usage?.reasoningTokens ?? 0,
       firstTokenMillis: this.#firstTokenAt === undefined ? undefined : this.#firstTokenAt - this.startedAt,
       durationMillis: time - this.startedAt,
-      generationId: facts?.generationId
+      generationId: facts?.generationId,
+      keyId: anonymous
     }
   }
 

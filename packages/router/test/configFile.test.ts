@@ -41,7 +41,8 @@ describe("version 2", () => {
     const document = {
       version: 2,
       categories: { code: { keywords: ["only"] }, creative: { models: ["a/b"], keywords: [], description: "" } },
-      circuit_breaker: { failure_threshold: 5 }
+      circuit_breaker: { failure_threshold: 5 },
+      prices: { "a/b": { input: 0.15, output: 1_000_000 }, "c/d:free": { output: 0.000_001 } }
     }
     const file = parsed(document)
     const text = serialize(configOf(file), file.circuit)
@@ -64,7 +65,7 @@ describe("version 2", () => {
     assert.match(config.etag, /^"[\w-]{22}"$/)
     assert.strictEqual(configOf(parsed({ version: 2, categories: { code: {} } })).etag, config.etag)
     assert.notStrictEqual(configOf(emptyFile, { openMillis: 1 }).etag, config.etag)
-    assert.notStrictEqual(configWith(new Map(), config.circuit).etag, config.etag)
+    assert.notStrictEqual(configWith({ ...config, categories: new Map() }).etag, config.etag)
   })
 
   it("needs no categories", () => {

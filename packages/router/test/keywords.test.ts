@@ -14,6 +14,7 @@ const custom = (name: string, ...keywords: ReadonlyArray<string>): Category => (
 const configOf = (categories: ReadonlyArray<Category>): RouterConfig => ({
   etag: "test",
   circuit: { failureThreshold: 3, openMillis: 1 },
+  prices: new Map(),
   categories: new Map(categories.map((category) => [category.name, category]))
 })
 const shipped = configOf(builtinCategories)

@@ -19,6 +19,7 @@ import { EdgeLive } from "./http/edge.ts"
 import { HealthHandlers } from "./http/health.ts"
 import { MetricsHandlers } from "./http/metrics.ts"
 import { answerMalformedRequests } from "./http/malformed.ts"
+import { UsageHandlers } from "./http/usage.ts"
 import { Lifecycle } from "./Lifecycle.ts"
 import { loggingLayer } from "./logging.ts"
 import { ServerSettings } from "./ServerSettings.ts"
@@ -30,7 +31,7 @@ interface Upstream {
   readonly apiKey: Redacted.Redacted | undefined
 }
 
-const optionsOf = (settings: Settings, upstream: Upstream): RouterOptions => ({
+const optionsOf = ({ settings, sources }: LoadedSettings, upstream: Upstream): RouterOptions => ({
   upstream: {
     ...upstream,
     referer: settings.openrouterReferer,
@@ -66,7 +67,15 @@ const optionsOf = (settings: Settings, upstream: Upstream): RouterOptions => ({
     path: settings.routerConfigPath,
     defaultModel: settings.defaultModel,
     circuit: { failureThreshold: settings.circuitFailureThreshold, openMillis: settings.circuitOpenMillis }
-  }
+  },
+  ledger: {
+    // What the sandbox simulates does not belong among what was paid, unless someone gives it a file.
+    path: settings.routerSandbox && sources.LEDGER_PATH === "default" ? ":memory:" : settings.ledgerPath,
+    retentionDays: settings.ledgerRetentionDays,
+    queueEntries: settings.ledgerQueueEntries
+  },
+  // Simulated models have simulated prices.
+  modelListPath: settings.routerSandbox ? undefined : settings.modelListPath
 })
 
 /** The sandbox stands where OpenRouter would, and any key opens it. */
@@ -78,7 +87,7 @@ const upstreamOf = Effect.fnUntraced(function* (settings: Settings) {
 
 const routes = Layer.mergeAll(
   HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
-    Layer.provide(Layer.mergeAll(ChatHandlers, ConfigHandlers, MetricsHandlers, HealthHandlers)),
+    Layer.provide(Layer.mergeAll(ChatHandlers, ConfigHandlers, MetricsHandlers, UsageHandlers, HealthHandlers)),
     Layer.provide(Layer.mergeAll(ClientAccessLive, AdminAccessLive))
   ),
   HttpApiScalar.layer(Api, { path: "/docs" }),
@@ -106,7 +115,8 @@ const readiness = Layer.effectDiscard(
   )
 )
 
-export const serverLayer = ({ settings, sources }: LoadedSettings) => {
+export const serverLayer = (loaded: LoadedSettings) => {
+  const { settings, sources } = loaded
   const server = NodeHttpServer.layer(nodeServer, {
     port: settings.port,
     host: settings.host,
@@ -126,9 +136,7 @@ export const serverLayer = ({ settings, sources }: LoadedSettings) => {
       })
     )
   )
-  const router = Layer.unwrap(
-    Effect.map(upstreamOf(settings), (upstream) => routerLayer(optionsOf(settings, upstream)))
-  )
+  const router = Layer.unwrap(Effect.map(upstreamOf(settings), (upstream) => routerLayer(optionsOf(loaded, upstream))))
   const bounds = Layer.mergeAll(
     Layer.succeed(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(settings.routerMaxBodyBytes)),
     // Spans are made by hand; the framework's would double the cost of a request.

@@ -175,6 +175,30 @@ export const settingsTable = {
     integer(1, day),
     "Time a circuit stays open; when unset, the configuration file's value, else 300000"
   ),
+  ledgerPath: setting(
+    "LEDGER_PATH",
+    filePath,
+    "./data/ledger.sqlite",
+    "SQLite file, on a local disk, that keeps what every attempt cost; :memory: keeps it until the end of the process"
+  ),
+  ledgerRetentionDays: setting(
+    "LEDGER_RETENTION_DAYS",
+    integer(1, 36_500),
+    90,
+    "Days that the ledger keeps single entries; their sums by hour stay"
+  ),
+  ledgerQueueEntries: setting(
+    "LEDGER_QUEUE_ENTRIES",
+    integer(1, 10_000_000),
+    100_000,
+    "Ledger entries that wait while the disk is full or broken; more are counted as lost"
+  ),
+  modelListPath: setting(
+    "MODEL_LIST_PATH",
+    filePath,
+    "./data/models.json",
+    "File that keeps OpenRouter's model list, so that a start without network knows prices and contexts"
+  ),
   shutdownGraceMillis: setting(
     "SHUTDOWN_GRACE_MS",
     integer(0, hour),

@@ -54,6 +54,7 @@ export const testServer = (
       const upstream = yield* FakeOpenRouter
       const ollama = yield* FakeOllama
       const directory = yield* temporaryDirectory
+      const ledgerDirectory = yield* temporaryDirectory
       prepare(directory)
       yield* arrange
       const loaded = Result.getOrThrow(
@@ -63,6 +64,8 @@ export const testServer = (
             OPENROUTER_BASE_URL: upstream.url,
             OLLAMA_BASE_URL: ollama.url,
             ROUTER_CONFIG_PATH: join(directory, "router_config.json"),
+            LEDGER_PATH: join(ledgerDirectory, "ledger.sqlite"),
+            MODEL_LIST_PATH: join(ledgerDirectory, "models.json"),
             ...env
           },
           args: []

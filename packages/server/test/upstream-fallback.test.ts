@@ -150,7 +150,7 @@ describe.each([true, false])("stream: %s", (stream) => {
       const sick = yield* getJson("/health")
       assert.strictEqual(sick.status, "degraded")
       assert.strictEqual(sick.checks.openrouter.status, "warning")
-      assert.include(sick.checks.openrouter.message, "a/one (not for you)")
+      assert.include(sick.checks.openrouter.message, `a/one (${code})`)
     }).pipe(withServer())
   )
 

@@ -10,7 +10,7 @@ import { Meter } from "../meter.ts"
 import { ModelCatalogue } from "../ModelCatalogue.ts"
 import { ModelClient } from "../ModelClient.ts"
 import { fieldsOf, listOf, parseFields } from "../openrouter/json.ts"
-import { pricesOf } from "../pricing.ts"
+import { pricesUnder } from "../pricing.ts"
 import { Watchdog } from "../Watchdog.ts"
 import { answerableCategories, answerSchema, promptFor, verdictOf } from "./prompt.ts"
 
@@ -76,7 +76,7 @@ export class ApiClassifier extends Context.Service<
             source: "api",
             model: settings.model,
             attempt: 1,
-            prices: (model) => pricesOf(model, catalogue.lookup(model)),
+            prices: pricesUnder(config, catalogue),
             ledger,
             // The classifier's own circuit is settled by whoever asks it.
             permit: { settle: () => Effect.void },

@@ -5,7 +5,8 @@ import type { Classification } from "@llm-router/domain/Decision"
 import type { RouterConfig } from "@llm-router/domain/RouterConfig"
 import { Context, Duration, Effect, Layer } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
-import { fieldsOf } from "../openrouter/json.ts"
+import { textWithin } from "../boundedBody.ts"
+import { fieldsOf, parseFields } from "../openrouter/json.ts"
 import { answerableCategories, answerSchema, promptFor, verdictOf } from "./prompt.ts"
 
 export interface OllamaSettings {
@@ -20,6 +21,7 @@ const keepAlive = "30m"
 
 /** A verdict is some twenty tokens. */
 const mostOutputTokens = 48
+const longestAnswerBytes = 256 * 1024
 
 export class OllamaClassifier extends Context.Service<
   OllamaClassifier,
@@ -45,7 +47,7 @@ export class OllamaClassifier extends Context.Service<
             })
           )
           const response = yield* client.execute(request)
-          const body = fieldsOf(yield* response.json)
+          const body = fieldsOf(parseFields(yield* textWithin(response, longestAnswerBytes)))
           if (response.status !== 200) {
             return yield* Effect.fail(
               `Ollama answered ${response.status}: ${String(body["error"] ?? "").slice(0, 200)}`

@@ -15,7 +15,7 @@ const drainMillis = 1_000
 /** The connection failed or a deadline passed. Turned into a `ModelError` by the client that knows the model. */
 export class ExchangeError {
   readonly _tag = "ExchangeError"
-  readonly cause: "network" | "connect" | "first_token" | "idle" | "request"
+  readonly cause: "network" | "queue" | "connect" | "first_token" | "idle" | "request"
   readonly message: string
   constructor(cause: ExchangeError["cause"], message: string) {
     this.cause = cause
@@ -65,6 +65,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Watched {
   #ended = false
   #aborted = false
   #releasedAt: number | undefined
+  #queueDue: number | undefined
   #firstTokenDue: number | undefined
   /** Since when the reader waits for the next chunk; a slow reader is not a silent upstream. */
   #waitingSince: number | undefined
@@ -75,11 +76,14 @@ export class Exchange implements Dispatcher.DispatchHandler, Watched {
   constructor(watchdog: Watchdog["Service"], limits: ExchangeLimits) {
     this.#watchdog = watchdog
     this.#limits = limits
-    this.#firstTokenDue = watchdog.now() + limits.firstTokenMillis
+    this.#queueDue = watchdog.now() + limits.firstTokenMillis
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
+    // From here on the time is the model's; before, it was spent waiting for a connection.
+    this.#queueDue = undefined
+    if (this.status === 0) this.#firstTokenDue = this.#watchdog.now() + this.#limits.firstTokenMillis
     if (this.#aborted) controller.abort(new Error("aborted"))
   }
 
@@ -131,6 +135,10 @@ export class Exchange implements Dispatcher.DispatchHandler, Watched {
     }
     if (now >= this.#limits.requestDue) {
       this.#giveUp("request", "The request took longer than it may.")
+      return
+    }
+    if (this.#queueDue !== undefined) {
+      if (now >= this.#queueDue) this.#giveUp("queue", "No connection to the upstream became free in time.")
       return
     }
     if (this.#firstTokenDue !== undefined) {

@@ -45,8 +45,15 @@ const lastEventEnd = (bytes: Buffer): number => {
   return Math.max(plain < 0 ? 0 : plain + 2, withReturn < 0 ? 0 : withReturn + 3)
 }
 
+/** Whether an event ends where two chunks meet. */
+const endsAtSeam = (carry: ReadonlyArray<Buffer>, chunk: Buffer): boolean => {
+  // Two bytes of either side, of however many chunks.
+  const seam = Buffer.concat([Buffer.concat(carry.slice(-2)).subarray(-2), chunk.subarray(0, 2)]).toString("latin1")
+  return /\n\r?\n/.test(seam)
+}
+
 /** What makes an event more than a delta: an end, tokens to account for, an error. */
-const notable = /"finish_reason"\s*:\s*"|"usage"\s*:\s*\{|"error"|\[DONE\]/
+const notable = /"finish_reason"\s*:(?:\s|data:)*"|"usage"\s*:(?:\s|data:)*\{|"error"|\[DONE\]/
 
 const eventField = "data:"
 
@@ -83,7 +90,9 @@ export class SseScanner {
   lastHadEvents = false
 
   readonly #dropUsageChunk: boolean
-  #carry: Buffer = none
+  /** The beginning of an event whose end has not come; put together once it has. */
+  #carry: Array<Buffer> = []
+  #carriedBytes = 0
   #eventOverhead = 0
 
   constructor(options: { readonly dropUsageChunk: boolean }) {
@@ -98,26 +107,26 @@ export class SseScanner {
   /** What may pass of the bytes so far: whole events. The rest waits for its end. */
   push(chunk: Buffer): Buffer {
     if (this.done || this.error !== undefined) return none
-    const bytes = this.#carry.length === 0 ? chunk : Buffer.concat([this.#carry, chunk])
-    const boundary = lastEventEnd(bytes)
-    if (boundary === 0) {
-      this.#carry = bytes
+    const carries = this.#carry.length > 0
+    if (lastEventEnd(chunk) === 0 && !(carries && endsAtSeam(this.#carry, chunk))) {
+      this.#carry.push(chunk)
+      this.#carriedBytes += chunk.length
       this.lastHadEvents = false
-      this.tooLong = bytes.length > longestEventBytes
+      this.tooLong = this.#carriedBytes > longestEventBytes
       return none
     }
-    if (boundary === bytes.length) {
-      this.#carry = none
-      return this.#pass(bytes)
-    }
-    this.#carry = bytes.subarray(boundary)
-    return this.#pass(bytes.subarray(0, boundary))
+    const bytes = carries ? Buffer.concat([...this.#carry, chunk]) : chunk
+    const boundary = lastEventEnd(bytes)
+    const rest = bytes.subarray(boundary)
+    this.#carry = rest.length === 0 ? [] : [rest]
+    this.#carriedBytes = rest.length
+    return this.#pass(rest.length === 0 ? bytes : bytes.subarray(0, boundary))
   }
 
   /** What the upstream left unterminated when it closed: an event all the same, if it is whole. */
   finish(): Buffer {
-    const rest = this.#carry
-    this.#carry = none
+    const rest = Buffer.concat(this.#carry)
+    this.#carry = []
     if (rest.length === 0 || this.done || this.error !== undefined || !isWholeEvent(rest)) return none
     return this.#pass(Buffer.concat([rest, Buffer.from("\n\n")]))
   }
@@ -195,7 +204,7 @@ export class SseScanner {
       }
       if (typeof reason === "string") this.finishReason = reason
     }
-    return !(this.#dropUsageChunk && choices.length === 0 && event["usage"] !== undefined)
+    return !(this.#dropUsageChunk && choices.length === 0 && fieldsOf(event["usage"]) === event["usage"])
   }
 
   #account(event: Fields): void {

@@ -54,6 +54,8 @@ const contextWords =
 /** Keys of OpenRouter and OpenAI, should an upstream quote one. */
 const keyPattern = /\bsk-[A-Za-z0-9_-]{6,}/g
 const longestMessage = 1_000
+/** A day: whoever says more means "never". */
+const longestWaitMillis = 24 * 60 * 60 * 1_000
 
 const messageOf = (error: unknown, fallback: string): string => {
   const fields = fieldsOf(error)
@@ -65,9 +67,10 @@ const messageOf = (error: unknown, fallback: string): string => {
 const retryAfterMillis = (header: unknown, nowMillis: number): number | undefined => {
   if (typeof header !== "string" && typeof header !== "number") return undefined
   const seconds = Number(header)
-  if (Number.isFinite(seconds)) return seconds >= 0 ? Math.ceil(seconds * 1_000) : undefined
+  if (Number.isFinite(seconds))
+    return seconds >= 0 ? Math.min(longestWaitMillis, Math.ceil(seconds * 1_000)) : undefined
   const date = Date.parse(String(header))
-  return Number.isNaN(date) ? undefined : Math.max(0, date - nowMillis)
+  return Number.isNaN(date) ? undefined : Math.min(longestWaitMillis, Math.max(0, date - nowMillis))
 }
 
 export interface UpstreamFailure {

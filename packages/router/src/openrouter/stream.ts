@@ -33,6 +33,13 @@ const failureOf = (scanner: SseScanner, now: number): ModelErrorReason =>
 
 const cutOff = (message: string): ModelErrorReason => ({ _tag: "CutOff", message })
 
+/** The request's own limit, which says nothing about the model. */
+const requestOver: ModelErrorReason = {
+  _tag: "TimedOut",
+  message: "The request took longer than it may.",
+  phase: "request"
+}
+
 /** Reads until the first token is there, or until it is certain that none will come. */
 const readPrefix = Effect.fnUntraced(function* (exchange: Exchange, scanner: SseScanner, options: StreamOptions) {
   const parts: Array<Buffer> = []
@@ -90,7 +97,7 @@ export const openStream = (
       },
       onFailure: (error): Effect.Effect<Chunk, ModelErrorReason> => {
         // A connection that breaks behind the end of the answer takes nothing away from it.
-        if (!scanner.complete) return Effect.fail(cutOff(error.message))
+        if (!scanner.complete) return Effect.fail(error.cause === "request" ? requestOver : cutOff(error.message))
         upstreamEnded = true
         return next
       }

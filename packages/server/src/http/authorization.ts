@@ -11,6 +11,7 @@ import { createHash, timingSafeEqual } from "node:crypto"
 import { isLoopback, isLoopbackAuthority } from "../loopback.ts"
 import { ServerSettings } from "../ServerSettings.ts"
 import { errorResponse, wireErrorOf } from "./errors.ts"
+import { isJsonType, unsupportedMediaType } from "./request.ts"
 
 const digest = (key: string): Buffer => createHash("sha256").update(key).digest()
 
@@ -35,6 +36,12 @@ const wantsKey =
     return isKnown ? undefined : new Unauthorized({ status: 401, message: "The key is not valid." })
   }
 
+/** A form of a web page cannot say that it is JSON; what has no body need not say anything. */
+const wantsJson = (request: HttpServerRequest.HttpServerRequest): boolean =>
+  request.method === "GET" ||
+  request.headers["content-type"] === undefined ||
+  isJsonType(request.headers["content-type"])
+
 const refuse = (message: string) => new Unauthorized({ status: 403, message })
 
 const fromWebPage = (request: HttpServerRequest.HttpServerRequest): Verdict => {
@@ -56,7 +63,7 @@ const guardedBy =
   (rule: (request: HttpServerRequest.HttpServerRequest) => Verdict) =>
   <E, R>(endpoint: Responding<E, R>): Responding<E, R | HttpServerRequest.HttpServerRequest> =>
     Effect.flatMap(HttpServerRequest.HttpServerRequest, (request): Responding<E, R> => {
-      const refused = rule(request)
+      const refused = rule(request) ?? (wantsJson(request) ? undefined : unsupportedMediaType())
       return refused === undefined ? endpoint : Effect.succeed(errorResponse(wireErrorOf(refused)))
     })
 

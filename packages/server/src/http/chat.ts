@@ -46,10 +46,11 @@ export const ChatHandlers = HttpApiBuilder.group(
       )
     })
 
-    const decisionHeaders = ({ attempts, decision }: Routed): Headers => ({
+    const decisionHeaders = ({ attempts, decision, model }: Routed): Headers => ({
       "x-router-category": decision.category,
       "x-router-source": decision.source,
       "x-router-confidence": decision.confidence.toFixed(3),
+      "x-router-model": model(),
       "x-router-attempts": String(attempts())
     })
 
@@ -78,7 +79,7 @@ export const ChatHandlers = HttpApiBuilder.group(
       })
 
     const answered = (answer: RoutedAnswer, routed: Routed, id: string, base: Headers) => {
-      const headers = { ...base, ...decisionHeaders(routed), "x-router-model": answer.model }
+      const headers = { ...base, ...decisionHeaders(routed) }
       if (answer._tag === "Stream") return streamResponse(eventsOf(answer, id, now), headers)
       return HttpServerResponse.uint8Array(answer.body, {
         contentType: "application/json",

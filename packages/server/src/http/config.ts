@@ -7,7 +7,7 @@ import { NotFound } from "@llm-router/domain/RouterError"
 import { CircuitBreaker } from "@llm-router/router/CircuitBreaker"
 import { ConfigStore } from "@llm-router/router/ConfigStore"
 import { ModelCatalogue } from "@llm-router/router/ModelCatalogue"
-import { builtinPrices, pricesOf } from "@llm-router/router/pricing"
+import { builtinPrices, pricesUnder } from "@llm-router/router/pricing"
 import { Effect } from "effect"
 import { Headers, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
@@ -27,13 +27,15 @@ export const ConfigHandlers = HttpApiBuilder.group(
     const catalogue = yield* ModelCatalogue
     const server = yield* ServerSettings
 
-    const pricesByModel = (config: RouterConfig) =>
-      new Map(
-        [...new Set([...builtinPrices.keys(), ...modelsOf(config)])].flatMap((model) => {
-          const prices = pricesOf(model, catalogue.lookup(model))
+    const pricesByModel = (config: RouterConfig) => {
+      const pricesOf = pricesUnder(config, catalogue)
+      return new Map(
+        [...new Set([...builtinPrices.keys(), ...modelsOf(config), ...config.prices.keys()])].flatMap((model) => {
+          const prices = pricesOf(model)
           return prices === undefined ? [] : [[model, prices] as const]
         })
       )
+    }
 
     /** Unset in the environment, these are the configuration file's. */
     const circuitSettings = ({ circuit }: RouterConfig): ConfigView["settings"] => {

@@ -89,6 +89,10 @@ const exhausted = (error: ChainExhausted): WireError => {
     const message = "The router's upstream account has no credits left. The operator has to add some."
     return wireError(503, "api_error", "upstream_credits_exhausted", message, { metadata })
   }
+  if (last._tag === "TimedOut" && last.phase === "queue") {
+    const message = "The router has no free connection to its upstream (UPSTREAM_MAX_CONNECTIONS)."
+    return wireError(503, "api_error", "router_busy", message, { metadata, retryAfterMillis: 1_000 })
+  }
   if (reasons.every(({ _tag }) => _tag === "RateLimited")) {
     const retryAfterMillis = smallest(
       reasons.map((reason) => (reason._tag === "RateLimited" ? reason.retryAfterMillis : undefined))

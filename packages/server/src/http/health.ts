@@ -42,8 +42,9 @@ export const HealthHandlers = HttpApiBuilder.group(
       }
       const { accountProblem, lastFailure, lastSuccessAtMillis, notServed } = upstream.report()
       if (accountProblem !== undefined) return failing(accountProblem)
-      if (notServed.size > 0) {
-        const list = [...notServed].slice(-5).map(([model, why]) => `${model} (${why.slice(0, 100)})`)
+      const chained = modelsOf(store.currentUnsafe())
+      const list = [...notServed].flatMap(([model, code]) => (chained.has(model) ? [`${model} (${code})`] : []))
+      if (list.length > 0) {
         return warning(`Not served: ${list.join("; ")}. Take them out of their chains (POST /config/model-mapping).`)
       }
       const failedLast = lastFailure !== undefined && lastFailure.atMillis > (lastSuccessAtMillis ?? 0)
@@ -55,11 +56,18 @@ export const HealthHandlers = HttpApiBuilder.group(
     }
 
     const goneCheck = (): Check => {
-      if (!catalogue.known()) return { status: "unused", message: "OpenRouter's model list is not known." }
+      if (!catalogue.known()) return { status: "unused", message: "OpenRouter's model list was not read yet." }
       const gone = [...modelsOf(store.currentUnsafe())].filter((model) => catalogue.lookup(model) === undefined)
       return gone.length === 0
         ? ok("Every model of every chain is in OpenRouter's list.")
         : warning(`Gone from OpenRouter's list: ${gone.join(", ")}. Change their chains (POST /config/model-mapping).`)
+    }
+
+    const ledgerCheck = (): Check => {
+      const { lost, message, queued, state } = ledger.status()
+      const losses = lost === 0 ? "" : ` ${lost} entries were lost since the start.`
+      if (state === "degraded") return warning(`Entries cannot be stored: ${message}. ${queued} wait.${losses}`)
+      return lost === 0 ? ok(`Entries are kept in ${ledger.location}.`) : warning(`Entries are kept again.${losses}`)
     }
 
     const backendCheck = (view: CircuitView, name: string, remedy: string): Check =>
@@ -89,7 +97,7 @@ export const HealthHandlers = HttpApiBuilder.group(
             : warning(
                 "The configuration file is not valid; the last valid one is in force. The log says what is wrong."
               ),
-        ledger: ok(`Entries are kept in ${ledger.location}.`),
+        ledger: ledgerCheck(),
         circuits:
           open.length === 0
             ? ok("No circuit is open.")

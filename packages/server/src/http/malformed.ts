@@ -1,5 +1,6 @@
 /** Requests that are not HTTP enough to reach a route: they get the envelope too, and the connection ends. */
-import type { Server } from "node:http"
+import type { Server, ServerResponse } from "node:http"
+import type { Duplex } from "node:stream"
 import { wireError } from "./errors.ts"
 
 const statusOf = (code: string | undefined): readonly [status: number, reason: string, message: string] => {
@@ -13,9 +14,15 @@ const statusOf = (code: string | undefined): readonly [status: number, reason: s
   }
 }
 
-export const answerMalformedRequests = (server: Server): Server =>
-  server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
-    if (error.code === "ECONNRESET" || !socket.writable) {
+export const answerMalformedRequests = (server: Server): Server => {
+  const answers = new WeakMap<Duplex, ServerResponse>()
+  server.on("request", ({ socket }, response) => {
+    answers.set(socket, response)
+    response.once("close", () => answers.delete(socket))
+  })
+  return server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+    // Amid another answer these bytes would be taken for a part of it.
+    if (error.code === "ECONNRESET" || !socket.writable || answers.get(socket)?.headersSent === true) {
       socket.destroy()
       return
     }
@@ -26,3 +33,4 @@ export const answerMalformedRequests = (server: Server): Server =>
         `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
     )
   })
+}

@@ -1,10 +1,10 @@
 /** The list of models: the router itself, each category, and every model of every chain. */
 import type { ModelList } from "@llm-router/api/OpenAi"
-import { modelsOf } from "@llm-router/domain/RouterConfig"
+import { modelsOf, type RouterConfig } from "@llm-router/domain/RouterConfig"
 import { decimalOf } from "@llm-router/domain/Money"
 import { ConfigStore } from "@llm-router/router/ConfigStore"
 import { ModelCatalogue } from "@llm-router/router/ModelCatalogue"
-import { pricesOf } from "@llm-router/router/pricing"
+import { pricesUnder } from "@llm-router/router/pricing"
 import { Effect } from "effect"
 import { ServerSettings } from "../ServerSettings.ts"
 
@@ -16,9 +16,9 @@ export const modelList = Effect.gen(function* () {
 
   const model = (id: string, ownedBy: string) => ({ id, object: "model" as const, created, owned_by: ownedBy })
 
-  const upstreamModel = (id: string) => {
+  const upstreamModel = (config: RouterConfig) => (id: string) => {
     const facts = catalogue.lookup(id)
-    const prices = pricesOf(id, facts)
+    const prices = pricesUnder(config, catalogue)(id)
     return {
       ...model(id, id.slice(0, id.indexOf("/"))),
       ...(facts?.contextLength === undefined ? {} : { context_length: facts.contextLength }),
@@ -33,7 +33,7 @@ export const modelList = Effect.gen(function* () {
     data: [
       model("router", "llm-router"),
       ...[...config.categories.keys()].map((category) => model(`router/${category}`, "llm-router")),
-      ...[...modelsOf(config)].map(upstreamModel)
+      ...[...modelsOf(config)].map(upstreamModel(config))
     ]
   }))
 })

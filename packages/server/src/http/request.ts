@@ -19,12 +19,14 @@ export const requestIdOf = (request: HttpServerRequest.HttpServerRequest): strin
 
 const jsonType = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i
 
+export const isJsonType = (contentType: string): boolean => jsonType.test(contentType)
+
 /** The bytes of a JSON body. Whether they are JSON is the reader's to see. */
 export const jsonBody = (
   request: HttpServerRequest.HttpServerRequest,
   maxBytes: number
 ): Effect.Effect<Buffer, InvalidRequest> => {
-  if (!jsonType.test(request.headers["content-type"] ?? "")) {
+  if (!isJsonType(request.headers["content-type"] ?? "")) {
     return Effect.fail(unsupportedMediaType())
   }
   return request.headers["expect"] === undefined

@@ -1,0 +1,46 @@
+/** However the bytes come apart, the same bytes pass and the same is known of them. */
+import { assert, describe, it } from "@effect/vitest"
+import { SseScanner } from "../src/openrouter/SseScanner.ts"
+
+const event = (value: unknown): string => `data: ${JSON.stringify(value)}\n\n`
+const delta = (content: string, finish: string | null = null) =>
+  event({ id: "g", model: "m", choices: [{ index: 0, delta: { content }, finish_reason: finish }] })
+const usage = event({ id: "g", model: "m", choices: [], usage: { prompt_tokens: 1, completion_tokens: 2, cost: 0.5 } })
+
+const streams: ReadonlyArray<readonly [what: string, text: string]> = [
+  ["plain events", delta("a") + delta("é€𝄞") + delta("", "stop") + usage + "data: [DONE]\n\n"],
+  ["CRLF", (delta("a") + delta("b") + delta("", "stop") + usage + "data: [DONE]\n\n").replaceAll("\n", "\r\n")],
+  ["comments", `: hello\n\n${delta("a")}: still here\n\n${delta("b", "stop")}${usage}data: [DONE]\n\n`],
+  ["text that looks like an end", delta('[DONE] "error" "usage": {') + delta("b", "stop") + usage + "data: [DONE]\n\n"],
+  ["members over two lines", delta("a") + 'data: {"choices":[{"delta":{},"finish_reason":\ndata: "stop"}]}\n\n' + usage]
+]
+
+const scanned = (text: string, size: number, dropUsageChunk: boolean) => {
+  const scanner = new SseScanner({ dropUsageChunk })
+  const bytes = Buffer.from(text)
+  const passed: Array<Buffer> = []
+  for (let at = 0; at < bytes.length; at += size) passed.push(scanner.push(bytes.subarray(at, at + size)))
+  passed.push(scanner.finish())
+  const { complete, error, finishReason, usage: counted } = scanner
+  return { passed: Buffer.concat(passed).toString(), complete, error, finishReason, counted }
+}
+
+describe.each(streams)("%s", (_, text) => {
+  it.each([1, 2, 3, 7, 16, 100])("in pieces of %d bytes", (size) => {
+    assert.deepStrictEqual(scanned(text, size, false), scanned(text, text.length, false))
+    assert.deepStrictEqual(scanned(text, size, true), scanned(text, text.length, true))
+  })
+
+  it("passes all but the end, and the usage chunk where nobody asked for it", () => {
+    const whole = scanned(text, text.length, false)
+    assert.strictEqual(whole.passed, text.replace(/data: \[DONE\](?:\r?\n){2}$/, ""))
+    assert.strictEqual(whole.finishReason, "stop")
+    assert.strictEqual(whole.counted?.outputTokens, 2)
+    assert.notInclude(scanned(text, text.length, true).passed, '"usage":{"prompt_tokens"')
+  })
+})
+
+it("keeps a chunk whose usage is null", () => {
+  const filter = event({ choices: [], prompt_filter_results: [], usage: null })
+  assert.include(scanned(filter + delta("a", "stop"), 1000, true).passed, "prompt_filter_results")
+})
