@@ -5,6 +5,8 @@ export default defineConfig({
     include: ["packages/*/test/**/*.test.ts"],
     // Tests start servers and processes of their own: a process each keeps a crash or a signal from its neighbours.
     pool: "forks",
+    // They wait more than they compute.
+    maxWorkers: 3,
     testTimeout: 20_000,
     hookTimeout: 20_000,
     coverage: {

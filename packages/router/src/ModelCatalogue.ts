@@ -124,9 +124,10 @@ export class ModelCatalogue extends Context.Service<
 
         if (settings.apiKey !== undefined) {
           yield* refresh.pipe(
-            Effect.tapCause((cause) =>
-              Effect.logInfo("OpenRouter's model list was not read; it is tried again.", cause)
-            ),
+            Effect.tapError((error) => {
+              const reason = typeof error === "string" ? error : error.message.split("\n", 1).join("")
+              return Effect.logInfo(`OpenRouter's model list was not read; it is tried again. ${reason}`)
+            }),
             Effect.retry(retryDelay),
             Effect.andThen(keep),
             Effect.andThen(warnOfGone),
