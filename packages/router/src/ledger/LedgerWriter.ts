@@ -28,6 +28,11 @@ export interface LedgerStatus {
 }
 
 const rowsPerBatch = 256
+/**
+ * A write within this time of the last one waits for company: under load fewer, larger commits cost less. An entry that
+ * comes alone is written at once.
+ */
+const millisPerBatch = 5
 /** Longer than SQLite waits for another process to leave the file alone. */
 const patienceMillis = 6_000
 
@@ -58,6 +63,10 @@ export class LedgerWriter {
   #singly = 0
   #pruneBefore: number | undefined
   #listeners: Array<() => void> = []
+  /** By the machine's clock: how often the disk is synced is no matter of the program's time. */
+  #lastWrite = Number.NEGATIVE_INFINITY
+  #pause: NodeJS.Timeout | undefined
+  #closing = false
 
   constructor(options: WriterOptions) {
     this.#options = options
@@ -132,7 +141,17 @@ export class LedgerWriter {
   #pump(): void {
     if (this.#busySince !== undefined) return
     const queued = this.#queue.length - this.#head
+    const pause = this.#lastWrite + millisPerBatch - performance.now()
+    if (queued > 0 && queued < rowsPerBatch && pause > 0 && !this.#closing && this.#singly === 0) {
+      if (this.#pause !== undefined) return
+      this.#pause = setTimeout(() => {
+        this.#pause = undefined
+        this.#pump()
+      }, pause)
+      return
+    }
     if (queued > 0) {
+      this.#lastWrite = performance.now()
       this.#sent = Math.min(queued, this.#singly > 0 ? 1 : rowsPerBatch)
       this.#post({ _tag: "Write", rows: this.#queue.slice(this.#head, this.#head + this.#sent) })
     } else if (this.#pruneBefore !== undefined && this.#problem === undefined) {
@@ -236,6 +255,7 @@ export class LedgerWriter {
   /** Stores what is queued, with one more try where the disk is in trouble, and closes the file. */
   readonly flush: Effect.Effect<void> = Effect.gen({ self: this }, function* () {
     this.#pruneBefore = undefined
+    this.#closing = true
     this.#pump()
     while (this.#busySince !== undefined) yield* this.#news
     this.#post({ _tag: "Close" })
