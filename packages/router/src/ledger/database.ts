@@ -14,7 +14,7 @@ const widened = (table: string): string =>
     .join(" ")
 
 /** Each brings the file from the version of its index to the next. What has been released is never changed. */
-const migrations: ReadonlyArray<string> = [
+export const migrations: ReadonlyArray<string> = [
   `CREATE TABLE runs (id INTEGER PRIMARY KEY AUTOINCREMENT, started_at INTEGER NOT NULL) STRICT;
    CREATE TABLE attempts (
      id INTEGER PRIMARY KEY, time INTEGER NOT NULL, request_id TEXT NOT NULL, purpose TEXT NOT NULL,
