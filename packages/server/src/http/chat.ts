@@ -2,6 +2,7 @@
  * Bytes in, bytes out: reads a chat request, hands it to the router, and writes the answer as JSON or as a stream.
  */
 import { Api } from "@llm-router/api/Api"
+import { ClientKey } from "@llm-router/api/Authorization"
 import type { RoutePlan } from "@llm-router/api/ChatApi"
 import { type ChatRequest, parseChatRequest } from "@llm-router/domain/ChatRequest"
 import { decimalOf, dollarsOf } from "@llm-router/domain/Money"
@@ -19,6 +20,8 @@ import { errorEvent, type EventPull, eventsOf, keepAliveEvent } from "./sse.ts"
 import { modelList } from "./models.ts"
 
 type Responded = Effect.Effect<HttpServerResponse.HttpServerResponse, never, Scope.Scope>
+/** What an endpoint answers that knows whose key the request came with. */
+type KeyedResponse = Effect.Effect<HttpServerResponse.HttpServerResponse, never, Scope.Scope | ClientKey>
 type Headers = Readonly<Record<string, string>>
 
 export const ChatHandlers = HttpApiBuilder.group(
@@ -31,12 +34,14 @@ export const ChatHandlers = HttpApiBuilder.group(
     const models = yield* modelList
 
     const readChat = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest, id: string) {
+      const { id: keyId } = yield* ClientKey
       const body = yield* jsonBody(request, settings.maxBodyBytes)
       const { headers } = request
       return yield* Effect.fromResult(
         parseChatRequest(
           id,
           {
+            keyId,
             userAgent: headers["user-agent"] ?? "",
             sessionId: headers["x-session-id"],
             traceparent: headers["traceparent"]
@@ -144,7 +149,7 @@ export const ChatHandlers = HttpApiBuilder.group(
     const handle = (
       respond: (chat: ChatRequest, headers: Headers) => Responded,
       request: HttpServerRequest.HttpServerRequest
-    ): Responded => {
+    ): KeyedResponse => {
       const id = requestIdOf(request)
       const headers = { "x-request-id": id }
       return Effect.matchEffect(readChat(request, id), {
@@ -153,7 +158,7 @@ export const ChatHandlers = HttpApiBuilder.group(
       })
     }
 
-    const completions = ({ request }: { readonly request: HttpServerRequest.HttpServerRequest }): Responded =>
+    const completions = ({ request }: { readonly request: HttpServerRequest.HttpServerRequest }): KeyedResponse =>
       handle(request.headers["x-router-dry-run"] === "true" ? planned : complete, request)
 
     return handlers
