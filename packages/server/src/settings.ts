@@ -158,6 +158,8 @@ export const helpText = [
   "",
   "Usage: pnpm start [options]",
   "       pnpm backup FILE     writes a copy of the ledger, also while the router runs",
+  "       pnpm router keys new ID     makes a client key, and its hash for ROUTER_API_KEYS",
+  "       pnpm router keys hash ID    hashes the key on stdin for ROUTER_API_KEYS; without ID for ROUTER_ADMIN_KEY",
   "",
   ...optionLines.map(([option, help]) => `  ${option.padEnd(12)}${help}`),
   "",

@@ -109,12 +109,12 @@ export const settingsTable = {
     "ROUTER_API_KEYS",
     clientKeys,
     [],
-    "Keys that clients must send; without any, no key is asked"
+    "Keys that clients must send, or their hashes (pnpm router keys hash ID); without any, no key is asked"
   ),
   routerAdminKey: optional(
     "ROUTER_ADMIN_KEY",
     secret,
-    "Key for the admin endpoints; without it they answer this machine only"
+    "Key for the admin endpoints, or its hash (sha256:<hash>); without it they answer this machine only"
   ),
   routerAllowAnonymous: setting("ROUTER_ALLOW_ANONYMOUS", boolean, false, "Serve other machines without keys"),
   routerSandbox: setting("ROUTER_SANDBOX", boolean, false, "Answer from simulated models, at no cost", {

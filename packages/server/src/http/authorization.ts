@@ -7,13 +7,12 @@ import { AdminAccess, ClientAccess } from "@llm-router/api/Authorization"
 import { Unauthorized } from "@llm-router/domain/RouterError"
 import { Effect, Layer, Option, Redacted } from "effect"
 import { HttpServerRequest, type HttpServerResponse } from "effect/http"
-import { createHash, timingSafeEqual } from "node:crypto"
+import { timingSafeEqual } from "node:crypto"
+import { digestOfSetting, keyDigest } from "../keys.ts"
 import { isLoopback, isLoopbackAuthority } from "../loopback.ts"
 import { ServerSettings } from "../ServerSettings.ts"
 import { errorResponse, wireErrorOf } from "./errors.ts"
 import { isJsonType, unsupportedMediaType } from "./request.ts"
-
-const digest = (key: string): Buffer => createHash("sha256").update(key).digest()
 
 const presentedKey = (request: HttpServerRequest.HttpServerRequest): string | undefined => {
   const bearer = /^Bearer +(\S+)$/i.exec(request.headers["authorization"] ?? "")?.[1]
@@ -30,7 +29,7 @@ const wantsKey =
       const message = "This endpoint wants a key: send it as `Authorization: Bearer <key>`."
       return new Unauthorized({ status: 401, message })
     }
-    const given = digest(key)
+    const given = keyDigest(key)
     // Every key is compared, so that the time says nothing about which came close.
     const isKnown = keys.reduce((found, known) => timingSafeEqual(known, given) || found, false)
     return isKnown ? undefined : new Unauthorized({ status: 401, message: "The key is not valid." })
@@ -70,7 +69,7 @@ const guardedBy =
 export const ClientAccessLive = Layer.effect(
   ClientAccess,
   Effect.map(ServerSettings, ({ settings }) => {
-    const keys = settings.routerApiKeys.map(({ key }) => digest(Redacted.value(key)))
+    const keys = settings.routerApiKeys.map(({ key }) => digestOfSetting(Redacted.value(key)))
     if (keys.length > 0) return ClientAccess.of(guardedBy(wantsKey(keys)))
     // Served to everyone on purpose, or bound to this machine: then only web pages are a way in.
     return ClientAccess.of(settings.routerAllowAnonymous ? (endpoint) => endpoint : guardedBy(fromWebPage))
@@ -84,7 +83,7 @@ export const AdminAccessLive = Layer.effect(
       guardedBy(
         settings.routerAdminKey === undefined
           ? fromThisMachine
-          : wantsKey([digest(Redacted.value(settings.routerAdminKey))])
+          : wantsKey([digestOfSetting(Redacted.value(settings.routerAdminKey))])
       )
     )
   )
