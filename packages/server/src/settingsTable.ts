@@ -133,6 +133,30 @@ export const settingsTable = {
     20_971_520,
     "Largest request body; a larger one is answered 413"
   ),
+  maxConnections: setting(
+    "MAX_CONNECTIONS",
+    integer(1, 1_000_000),
+    20_000,
+    "Connections of clients at most; more are closed at once"
+  ),
+  maxConcurrentRequests: setting(
+    "MAX_CONCURRENT_REQUESTS",
+    integer(1, 1_000_000),
+    2_000,
+    "Chat requests that are worked on at once; more wait"
+  ),
+  maxQueuedRequests: setting(
+    "MAX_QUEUED_REQUESTS",
+    integer(0, 1_000_000),
+    1_000,
+    "Chat requests that wait for their turn; more are answered 503 with Retry-After"
+  ),
+  clientStallTimeoutMillis: setting(
+    "CLIENT_STALL_TIMEOUT_MS",
+    integer(1, hour),
+    60_000,
+    "Time that a client may take no byte of an answer that is there; then its connection is closed"
+  ),
   upstreamConnectTimeoutMillis: setting(
     "UPSTREAM_CONNECT_TIMEOUT_MS",
     integer(1, hour),

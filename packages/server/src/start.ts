@@ -2,7 +2,7 @@
 import { ConfigFileInvalid } from "@llm-router/domain/RouterError"
 import { LedgerUnavailable, LedgerUnusable } from "@llm-router/router/CostLedger"
 import { LedgerReader } from "@llm-router/router/ledger/LedgerReader"
-import { Cause, Console, Effect, Exit, Layer } from "effect"
+import { Cause, Console, Effect, Exit, Layer, Schema } from "effect"
 import { HttpServerError } from "effect/http"
 import { readFileSync } from "node:fs"
 import { resolve } from "node:path"
@@ -17,6 +17,9 @@ export interface Invocation {
   /** The contents of `.env`, where there is one. */
   readonly dotEnv: string | undefined
 }
+
+/** Something threw that nobody caught. */
+export class Crashed extends Schema.TaggedError<Crashed>()("Crashed", { message: Schema.String }) {}
 
 /** `.env` of the working directory; one that is not there is no fault. */
 export const readDotEnv = (): string | undefined => {
@@ -75,6 +78,7 @@ export const reasonToStop = (exit: Exit.Exit<unknown, unknown>): string | undefi
   const error = Cause.squash(exit.cause)
   const sayItAll = [KeysMisused, SettingsError, ConfigFileInvalid, LedgerUnusable, LedgerUnavailable]
   if (error instanceof Error && sayItAll.some((kind) => error instanceof kind)) return error.message
+  if (error instanceof Crashed) return `A defect ended the process; the ledger was flushed. ${error.message}`
   if (error instanceof HttpServerError.ServeError) {
     // The cause is a Node system error, whose code may be read whatever it is.
     const { code } = error.cause as { readonly code?: unknown }

@@ -13,7 +13,8 @@ import { Cause, Effect, Exit, Fiber, type Scope, Stream } from "effect"
 import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { ServerSettings } from "../ServerSettings.ts"
-import { errorResponse, wireErrorOf } from "./errors.ts"
+import { Admission } from "./Admission.ts"
+import { type EdgeError, errorResponse, wireErrorOf } from "./errors.ts"
 import { jsonBody, requestIdOf } from "./request.ts"
 import { errorEvent, type EventPull, eventsOf, keepAliveEvent } from "./sse.ts"
 import { modelList } from "./models.ts"
@@ -29,9 +30,12 @@ export const ChatHandlers = HttpApiBuilder.group(
     const { now, after } = yield* Watchdog
     const settings = yield* ServerSettings
     const models = yield* modelList
+    const admission = yield* Admission
 
     const readChat = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest, id: string) {
-      const body = yield* jsonBody(request, settings.maxBodyBytes)
+      const ticket = yield* admission.enter
+      const body = yield* jsonBody(request, settings.maxBodyBytes, ticket)
+      yield* ticket.place
       const { headers } = request
       return yield* Effect.fromResult(
         parseChatRequest(
@@ -54,7 +58,7 @@ export const ChatHandlers = HttpApiBuilder.group(
       "x-router-attempts": String(attempts())
     })
 
-    const failed = (error: RouteError, headers: Headers) => errorResponse(wireErrorOf(error), headers)
+    const failed = (error: EdgeError, headers: Headers) => errorResponse(wireErrorOf(error), headers)
 
     /** Resolves when the fiber has ended, or with `false` when it has not by the keep-alive interval. */
     const settles = <A, E>(fiber: Fiber.Fiber<A, E>): Effect.Effect<boolean> =>
