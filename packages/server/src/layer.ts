@@ -104,6 +104,8 @@ const nodeServer = (settings: Settings) => () => {
     keepAliveTimeout: 65_000,
     connectionsCheckingInterval: 5_000,
     maxHeaderSize: 16_384,
+    // Node's own refusal has no envelope; the edge refuses instead.
+    requireHostHeader: false,
     // A peer that is gone without a word is noticed in minutes, not in hours.
     keepAlive: true,
     keepAliveInitialDelay: 60_000
