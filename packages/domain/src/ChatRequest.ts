@@ -19,6 +19,9 @@ export interface ChatMessage {
   readonly content: string | ReadonlyArray<ContentPart> | null
 }
 
+/** The key id of callers without a key. */
+export const anonymous = "anonymous"
+
 /** What the caller's headers say about who and what it is. Never forwarded to the model's provider. */
 export interface ClientSignals {
   readonly userAgent: string

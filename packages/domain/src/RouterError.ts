@@ -43,6 +43,13 @@ export class Overloaded extends Schema.TaggedError<Overloaded>()("Overloaded", {
   retryAfterMillis: Schema.Finite
 }) {}
 
+/** A client key has used up what it may; `code` says what of. Never a 402: clients read that as a bill of their own. */
+export class OverLimit extends Schema.TaggedError<OverLimit>()("OverLimit", {
+  code: Schema.Literals(["rate_limit_exceeded", "budget_exceeded"]),
+  message: Schema.String,
+  retryAfterMillis: Schema.Finite
+}) {}
+
 /** There is no key for the upstream; the message says how to set one. */
 export class UpstreamNotConfigured extends Schema.TaggedError<UpstreamNotConfigured>()("UpstreamNotConfigured", {
   message: Schema.String

@@ -19,6 +19,7 @@ import { ConfigHandlers } from "./http/config.ts"
 import { DrainingServer } from "./http/DrainingServer.ts"
 import { EdgeLive } from "./http/edge.ts"
 import { HealthHandlers } from "./http/health.ts"
+import { KeyLimits } from "./http/KeyLimits.ts"
 import { MetricsHandlers } from "./http/metrics.ts"
 import { answerMalformedRequests } from "./http/malformed.ts"
 import { UsageHandlers } from "./http/usage.ts"
@@ -163,7 +164,7 @@ export const serverLayer = (loaded: LoadedSettings) => {
   return Layer.mergeAll(announced, readiness).pipe(
     Layer.provideMerge(HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true })),
     Layer.provideMerge(server),
-    Layer.provideMerge(Admission.layer),
+    Layer.provideMerge(Layer.mergeAll(Admission.layer, KeyLimits.layer)),
     Layer.provideMerge(router),
     Layer.provideMerge(Layer.mergeAll(about, Lifecycle.layer, NodeHttpClient.layerUndici)),
     Layer.provide(bounds),

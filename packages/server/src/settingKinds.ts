@@ -88,6 +88,38 @@ export const secret: Kind<Redacted.Redacted> = {
   secret: true
 }
 
+/** A number for every key, and others for some. */
+export interface KeyedLimit {
+  /** `undefined`: keys that are not named have no limit. */
+  readonly everyone: number | undefined
+  readonly byKey: ReadonlyMap<string, number | "off">
+  /** As it was written. */
+  readonly text: string
+}
+
+/** Such as `60`, `60,alice=600,bob=off` or `alice=600`. */
+export const keyedLimit = (what: string, accepted: (value: number) => boolean): Kind<KeyedLimit> => ({
+  accepts: `${what}, for single keys too: 60, or 60,alice=600,bob=off`,
+  parse: (value) => {
+    const byKey = new Map<string, number | "off">()
+    let everyone: number | undefined
+    for (const [index, entry] of value.split(",").entries()) {
+      const [, id, text = ""] = /^(?:([\w.-]{1,64})=)?(off|\d{1,9}(?:\.\d{1,9})?)$/.exec(entry.trim()) ?? []
+      const limit = text === "off" ? text : Number(text)
+      if (text === "" || (limit !== "off" && !accepted(limit))) return Option.none()
+      if (id === undefined) {
+        if (index > 0 || limit === "off") return Option.none()
+        everyone = limit
+      } else {
+        if (byKey.has(id)) return Option.none()
+        byKey.set(id, limit)
+      }
+    }
+    return Option.some({ everyone, byKey, text: value })
+  },
+  secret: false
+})
+
 /** A name for a key that can stand in a log line, a header and a column of the ledger. */
 export const isKeyId = (id: string): boolean => /^[\w.-]{1,64}$/.test(id)
 

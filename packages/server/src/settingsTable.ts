@@ -12,6 +12,7 @@ import {
   headerText,
   host,
   integer,
+  keyedLimit,
   type Kind,
   modelId,
   ollamaModel,
@@ -115,6 +116,16 @@ export const settingsTable = {
     "ROUTER_ADMIN_KEY",
     secret,
     "Key for the admin endpoints, or its hash (sha256:<hash>); without it they answer this machine only"
+  ),
+  rateLimitRequestsPerMinute: optional(
+    "RATE_LIMIT_REQUESTS_PER_MINUTE",
+    keyedLimit("requests from 1 to 1000000", (value) => Number.isInteger(value) && value >= 1 && value <= 1_000_000),
+    "Chat requests that one client key may make per minute; more are answered 429 with Retry-After"
+  ),
+  budgetUsdPerDay: optional(
+    "BUDGET_USD_PER_DAY",
+    keyedLimit("USD from 0 to 1000000", (value) => value <= 1_000_000),
+    "What one client key may spend per day (UTC); a request that may go over it is answered 429 with Retry-After"
   ),
   routerAllowAnonymous: setting("ROUTER_ALLOW_ANONYMOUS", boolean, false, "Serve other machines without keys"),
   routerSandbox: setting("ROUTER_SANDBOX", boolean, false, "Answer from simulated models, at no cost", {

@@ -3,7 +3,8 @@
  * is served, and no web page may use its visitor's browser to reach in: neither by a foreign `Origin` nor by a name
  * that was made to point here (DNS rebinding).
  */
-import { AdminAccess, ClientAccess } from "@llm-router/api/Authorization"
+import { AdminAccess, ClientAccess, ClientKey } from "@llm-router/api/Authorization"
+import { anonymous } from "@llm-router/domain/ChatRequest"
 import { Unauthorized } from "@llm-router/domain/RouterError"
 import { Effect, Layer, Option, Redacted } from "effect"
 import { HttpServerRequest, type HttpServerResponse } from "effect/http"
@@ -19,10 +20,16 @@ const presentedKey = (request: HttpServerRequest.HttpServerRequest): string | un
   return bearer ?? request.headers["x-api-key"]
 }
 
-type Verdict = Unauthorized | undefined
+/** The id of the key that a request came with (`anonymous` where none is wanted), or why it is not let in. */
+type Verdict = string | Unauthorized
+
+interface KnownKey {
+  readonly id: string
+  readonly digest: Buffer
+}
 
 const wantsKey =
-  (keys: ReadonlyArray<Buffer>) =>
+  (keys: ReadonlyArray<KnownKey>) =>
   (request: HttpServerRequest.HttpServerRequest): Verdict => {
     const key = presentedKey(request)
     if (key === undefined) {
@@ -31,8 +38,9 @@ const wantsKey =
     }
     const given = keyDigest(key)
     // Every key is compared, so that the time says nothing about which came close.
-    const isKnown = keys.reduce((found, known) => timingSafeEqual(known, given) || found, false)
-    return isKnown ? undefined : new Unauthorized({ status: 401, message: "The key is not valid." })
+    let id: string | undefined
+    for (const known of keys) if (timingSafeEqual(known.digest, given)) ({ id } = known)
+    return id ?? new Unauthorized({ status: 401, message: "The key is not valid." })
   }
 
 /** A form of a web page cannot say that it is JSON; what has no body need not say anything. */
@@ -47,7 +55,7 @@ const fromWebPage = (request: HttpServerRequest.HttpServerRequest): Verdict => {
   const { host, origin } = request.headers
   if (origin !== undefined && !isLoopbackAuthority(origin)) return refuse("Requests from other web pages are refused.")
   if (host !== undefined && !isLoopbackAuthority(host)) return refuse("The Host header must name this machine.")
-  return undefined
+  return anonymous
 }
 
 const fromThisMachine = (request: HttpServerRequest.HttpServerRequest): Verdict =>
@@ -57,22 +65,25 @@ const fromThisMachine = (request: HttpServerRequest.HttpServerRequest): Verdict 
 
 type Responding<E, R> = Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
 
-/** Runs the endpoint if the rule has no objection. */
+/** Runs the endpoint if the rule has no objection; tells it whose key it was. */
 const guardedBy =
   (rule: (request: HttpServerRequest.HttpServerRequest) => Verdict) =>
-  <E, R>(endpoint: Responding<E, R>): Responding<E, R | HttpServerRequest.HttpServerRequest> =>
-    Effect.flatMap(HttpServerRequest.HttpServerRequest, (request): Responding<E, R> => {
-      const refused = rule(request) ?? (wantsJson(request) ? undefined : unsupportedMediaType())
-      return refused === undefined ? endpoint : Effect.succeed(errorResponse(wireErrorOf(refused)))
+  <E, R>(endpoint: Responding<E, R>): Responding<E, Exclude<R, ClientKey> | HttpServerRequest.HttpServerRequest> =>
+    Effect.flatMap(HttpServerRequest.HttpServerRequest, (request): Responding<E, Exclude<R, ClientKey>> => {
+      const id = rule(request)
+      if (typeof id !== "string") return Effect.succeed(errorResponse(wireErrorOf(id)))
+      return wantsJson(request)
+        ? Effect.provideService(endpoint, ClientKey, { id })
+        : Effect.succeed(errorResponse(wireErrorOf(unsupportedMediaType())))
     })
 
 export const ClientAccessLive = Layer.effect(
   ClientAccess,
   Effect.map(ServerSettings, ({ settings }) => {
-    const keys = settings.routerApiKeys.map(({ key }) => digestOfSetting(Redacted.value(key)))
+    const keys = settings.routerApiKeys.map(({ id, key }) => ({ id, digest: digestOfSetting(Redacted.value(key)) }))
     if (keys.length > 0) return ClientAccess.of(guardedBy(wantsKey(keys)))
     // Served to everyone on purpose, or bound to this machine: then only web pages are a way in.
-    return ClientAccess.of(settings.routerAllowAnonymous ? (endpoint) => endpoint : guardedBy(fromWebPage))
+    return ClientAccess.of(guardedBy(settings.routerAllowAnonymous ? () => anonymous : fromWebPage))
   })
 )
 
@@ -83,7 +94,7 @@ export const AdminAccessLive = Layer.effect(
       guardedBy(
         settings.routerAdminKey === undefined
           ? fromThisMachine
-          : wantsKey([digestOfSetting(Redacted.value(settings.routerAdminKey))])
+          : wantsKey([{ id: "admin", digest: digestOfSetting(Redacted.value(settings.routerAdminKey)) }])
       )
     )
   )

@@ -2,6 +2,7 @@
  * Bytes in, bytes out: reads a chat request, hands it to the router, and writes the answer as JSON or as a stream.
  */
 import { Api } from "@llm-router/api/Api"
+import { ClientKey } from "@llm-router/api/Authorization"
 import type { RoutePlan } from "@llm-router/api/ChatApi"
 import { type ChatRequest, parseChatRequest } from "@llm-router/domain/ChatRequest"
 import { decimalOf, dollarsOf } from "@llm-router/domain/Money"
@@ -15,11 +16,14 @@ import { HttpApiBuilder } from "effect/http-api"
 import { ServerSettings } from "../ServerSettings.ts"
 import { Admission } from "./Admission.ts"
 import { type EdgeError, errorResponse, wireErrorOf } from "./errors.ts"
+import { KeyLimits } from "./KeyLimits.ts"
 import { jsonBody, requestIdOf } from "./request.ts"
 import { errorEvent, type EventPull, eventsOf, keepAliveEvent } from "./sse.ts"
 import { modelList } from "./models.ts"
 
 type Responded = Effect.Effect<HttpServerResponse.HttpServerResponse, never, Scope.Scope>
+/** What an endpoint answers that knows whose key the request came with. */
+type KeyedResponse = Effect.Effect<HttpServerResponse.HttpServerResponse, never, Scope.Scope | ClientKey>
 type Headers = Readonly<Record<string, string>>
 
 export const ChatHandlers = HttpApiBuilder.group(
@@ -31,8 +35,11 @@ export const ChatHandlers = HttpApiBuilder.group(
     const settings = yield* ServerSettings
     const models = yield* modelList
     const admission = yield* Admission
+    const limits = yield* KeyLimits
 
     const readChat = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest, id: string) {
+      const { id: keyId } = yield* ClientKey
+      yield* limits.admit(keyId)
       const ticket = yield* admission.enter
       const body = yield* jsonBody(request, settings.maxBodyBytes, ticket)
       yield* ticket.place
@@ -121,8 +128,16 @@ export const ChatHandlers = HttpApiBuilder.group(
       )
     }
 
-    const complete = (chat: ChatRequest, headers: Headers): Responded =>
-      Effect.matchEffect(router.route(chat), {
+    /** Within the budget of its key. */
+    const routed = Effect.fnUntraced(function* (chat: ChatRequest) {
+      const { id: keyId } = yield* ClientKey
+      const request = yield* router.route(chat)
+      yield* limits.reserve(keyId, request)
+      return request
+    })
+
+    const complete = (chat: ChatRequest, headers: Headers): KeyedResponse =>
+      Effect.matchEffect(routed(chat), {
         onFailure: (error) => Effect.succeed(failed(error, headers)),
         onSuccess: (routed) => {
           const respond = (opened: Effect.Effect<RoutedAnswer, RouteError, Scope.Scope>) =>
@@ -146,9 +161,9 @@ export const ChatHandlers = HttpApiBuilder.group(
       })
 
     const handle = (
-      respond: (chat: ChatRequest, headers: Headers) => Responded,
+      respond: (chat: ChatRequest, headers: Headers) => KeyedResponse,
       request: HttpServerRequest.HttpServerRequest
-    ): Responded => {
+    ): KeyedResponse => {
       const id = requestIdOf(request)
       const headers = { "x-request-id": id }
       return Effect.matchEffect(readChat(request, id), {
@@ -157,7 +172,7 @@ export const ChatHandlers = HttpApiBuilder.group(
       })
     }
 
-    const completions = ({ request }: { readonly request: HttpServerRequest.HttpServerRequest }): Responded =>
+    const completions = ({ request }: { readonly request: HttpServerRequest.HttpServerRequest }): KeyedResponse =>
       handle(request.headers["x-router-dry-run"] === "true" ? planned : complete, request)
 
     return handlers

@@ -10,6 +10,7 @@ import type {
   InvalidRequest,
   NotFound,
   Overloaded,
+  OverLimit,
   RouteError,
   Unauthorized
 } from "@llm-router/domain/RouterError"
@@ -30,6 +31,7 @@ export type EdgeError =
   | ConfigNotSaved
   | InvalidRequest
   | Overloaded
+  | OverLimit
 
 interface Details {
   readonly param?: string | null
@@ -130,6 +132,10 @@ export const wireErrorOf = (error: EdgeError): WireError => {
         : wireError(403, "permission_error", "forbidden", error.message)
     case "Overloaded":
       return wireError(503, "api_error", "router_busy", error.message, { retryAfterMillis: error.retryAfterMillis })
+    case "OverLimit":
+      return wireError(429, "rate_limit_error", error.code, error.message, {
+        retryAfterMillis: error.retryAfterMillis
+      })
     case "UpstreamNotConfigured":
       return wireError(503, "api_error", "upstream_not_configured", error.message)
     case "ConfigFileInvalid": {
