@@ -2,7 +2,7 @@
  * A chat completion request: what the router routes on, decoded; the rest carried as the bytes that came.
  */
 import { Result } from "effect"
-import { type Edit, firstMemberAt, type Member, membersOf, nestsDeeperThan, withEdits } from "./jsonSpans.ts"
+import { type Edit, exceededLimit, firstMemberAt, type Member, membersOf, withEdits } from "./jsonSpans.ts"
 import { InvalidRequest } from "./RouterError.ts"
 
 const roles = ["system", "developer", "user", "assistant", "tool", "function"] as const
@@ -55,8 +55,8 @@ export interface ChatRequest {
   readonly upstreamSessionId: string | undefined
 }
 
-/** Deeper than any request means to be; `JSON.parse` takes seconds for millions of brackets. */
-const deepest = 256
+/** More than any request means to have; `JSON.parse` takes seconds and gigabytes for millions of values. */
+const limits = { depth: 256, nodes: 500_000 } as const
 
 const invalid = (param: string | null, expected: string): InvalidRequest =>
   new InvalidRequest({
@@ -131,8 +131,11 @@ export const parseChatRequest = (
   client: ClientSignals,
   body: Buffer
 ): Result.Result<ChatRequest, InvalidRequest> => {
-  if (nestsDeeperThan(body, deepest)) {
-    return Result.fail(invalid(null, `The request body is nested deeper than ${deepest} levels.`))
+  const exceeded = exceededLimit(body, limits)
+  if (exceeded !== undefined) {
+    const problem =
+      exceeded === "depth" ? `is nested deeper than ${limits.depth} levels` : `has more than ${limits.nodes} values`
+    return Result.fail(invalid(null, `The request body ${problem}.`))
   }
   let fields: unknown
   try {

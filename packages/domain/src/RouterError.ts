@@ -37,6 +37,19 @@ export class Unauthorized extends Schema.TaggedError<Unauthorized>()("Unauthoriz
   status: Schema.Literals([401, 403])
 }) {}
 
+/** The router has as much to do as it may; nothing is wrong with the request. */
+export class Overloaded extends Schema.TaggedError<Overloaded>()("Overloaded", {
+  message: Schema.String,
+  retryAfterMillis: Schema.Finite
+}) {}
+
+/** A client key has used up what it may; `code` says what of. Never a 402: clients read that as a bill of their own. */
+export class OverLimit extends Schema.TaggedError<OverLimit>()("OverLimit", {
+  code: Schema.Literals(["rate_limit_exceeded", "budget_exceeded"]),
+  message: Schema.String,
+  retryAfterMillis: Schema.Finite
+}) {}
+
 /** There is no key for the upstream; the message says how to set one. */
 export class UpstreamNotConfigured extends Schema.TaggedError<UpstreamNotConfigured>()("UpstreamNotConfigured", {
   message: Schema.String

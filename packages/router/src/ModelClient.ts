@@ -115,14 +115,18 @@ export class ModelClient extends Context.Service<
           yield* exchange.opened
           const type = String(exchange.headers["content-type"] ?? "").toLowerCase()
           const streams = type.startsWith("text/event-stream")
-          if (exchange.status >= 200 && exchange.status < 300 && streams && call.request.stream) {
+          const succeeded = exchange.status >= 200 && exchange.status < 300
+          if (succeeded && !isPlain(exchange.headers["content-encoding"])) {
+            return yield* Effect.fail(invalidOutput("The upstream compressed its answer, which was not asked for."))
+          }
+          if (succeeded && streams && call.request.stream) {
             return yield* openStream(exchange, {
               dropUsageChunk: !call.request.wantsUsage,
               now: watchdog.now
             })
           }
           exchange.firstTokenSeen()
-          if (exchange.status < 200 || exchange.status >= 300) {
+          if (!succeeded) {
             // The status says enough where the body breaks off or never ends.
             const body = yield* readAll(exchange, longestErrorBytes).pipe(
               Effect.timeoutOrElse({ duration: errorBodyTime, orElse: () => Effect.succeed("") }),
@@ -168,6 +172,13 @@ export class ModelClient extends Context.Service<
 }
 
 const invalidOutput = (message: string): ModelErrorReason => ({ _tag: "InvalidOutput", message })
+
+/**
+ * We ask for `identity`. Whoever compresses all the same is not decoded: what comes out of it has no bound, and the
+ * next model answers as well.
+ */
+const isPlain = (encoding: string | Array<string> | undefined): boolean =>
+  encoding === undefined || /^(?:identity)?$/i.test(String(encoding).trim())
 
 const reasonOfExchange = (error: ExchangeError): ModelErrorReason =>
   error.cause === "network"

@@ -29,6 +29,7 @@ import { type Plan, planOf } from "./plan.ts"
 import { pricesUnder } from "./pricing.ts"
 import { UpstreamStatus } from "./UpstreamStatus.ts"
 import { Watchdog } from "./Watchdog.ts"
+import { worstCaseOf } from "./worstCase.ts"
 
 export interface RouterSettings {
   readonly firstTokenTimeoutMillis: number
@@ -45,6 +46,10 @@ export interface Routed {
   readonly attempts: () => number
   /** The model that was asked last; before the first attempt, the first of the chain. */
   readonly model: () => string
+  /** The most it is expected to cost. */
+  readonly worstCase: () => PicoDollars
+  /** What its attempts have cost, once they have ended. */
+  readonly spent: () => PicoDollars
   /** Walks the chain up to the first answer. */
   readonly answer: Effect.Effect<RoutedAnswer, RouteError, Scope.Scope>
 }
@@ -219,6 +224,8 @@ export class Router extends Context.Service<
               : notConfigured
             return {
               decision,
+              worstCase: () => worstCaseOf(request, chain.models, pricesUnder(config, catalogue)),
+              spent: () => trail.meters.reduce((sum, meter) => sum + meter.cost, 0n),
               attempts: () => trail.meters.length,
               model: () => trail.meters.at(-1)?.model ?? decision.models[0],
               // The finalizer is registered first, so it runs last, after the meters' own: a caller who left is no success.

@@ -15,6 +15,8 @@ const streams: ReadonlyArray<readonly [what: string, text: string]> = [
   ["members over two lines", delta("a") + 'data: {"choices":[{"delta":{},"finish_reason":\ndata: "stop"}]}\n\n' + usage]
 ]
 
+const withReturns = (delta("a") + ": still here\n\n" + delta("é€𝄞", "stop") + usage).replaceAll("\n", "\r")
+
 const scanned = (text: string, size: number, dropUsageChunk: boolean) => {
   const scanner = new SseScanner({ dropUsageChunk })
   const bytes = Buffer.from(text)
@@ -43,4 +45,29 @@ describe.each(streams)("%s", (_, text) => {
 it("keeps a chunk whose usage is null", () => {
   const filter = event({ choices: [], prompt_filter_results: [], usage: null })
   assert.include(scanned(filter + delta("a", "stop"), 1000, true).passed, "prompt_filter_results")
+})
+
+describe("what few clients can read", () => {
+  const plain = delta("a") + ": still here\n\n" + delta("é€𝄞", "stop") + usage
+  const done = "data: [DONE]"
+
+  it.each([1, 2, 3, 7, 16, 100, 10_000])("lines that end with CR alone, in pieces of %d bytes", (size) => {
+    const expected = scanned(`${plain}${done}\n\n`, 10_000, true)
+    assert.deepStrictEqual(scanned(`${withReturns}${done}\r\r`, size, true), expected)
+    assert.isTrue(expected.complete)
+  })
+
+  it.each([1, 2, 3, 4, 100, 10_000])("a byte order mark, in pieces of %d bytes", (size) => {
+    assert.deepStrictEqual(
+      scanned(`\uFEFF${plain}${done}\n\n`, size, true),
+      scanned(`${plain}${done}\n\n`, 10_000, true)
+    )
+  })
+
+  it("an event of lines with CR waits for no byte behind it", () => {
+    const scanner = new SseScanner({ dropUsageChunk: false })
+    for (const text of [delta("a"), delta("b")]) {
+      assert.strictEqual(scanner.push(Buffer.from(text.replaceAll("\n", "\r"))).toString(), text)
+    }
+  })
 })

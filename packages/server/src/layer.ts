@@ -11,12 +11,15 @@ import { ByteSize, Clock, Effect, Layer, Redacted } from "effect"
 import { HttpIncomingMessage, HttpMiddleware, HttpRouter } from "effect/http"
 import { HttpApiBuilder, HttpApiScalar } from "effect/http-api"
 import { announced } from "./banner.ts"
+import { Admission } from "./http/Admission.ts"
 import { AdminAccessLive, ClientAccessLive } from "./http/authorization.ts"
 import { ChatHandlers } from "./http/chat.ts"
+import { cutStalledClients } from "./http/clientDeadlines.ts"
 import { ConfigHandlers } from "./http/config.ts"
 import { DrainingServer } from "./http/DrainingServer.ts"
 import { EdgeLive } from "./http/edge.ts"
 import { HealthHandlers } from "./http/health.ts"
+import { KeyLimits } from "./http/KeyLimits.ts"
 import { MetricsHandlers } from "./http/metrics.ts"
 import { answerMalformedRequests } from "./http/malformed.ts"
 import { UsageHandlers } from "./http/usage.ts"
@@ -95,16 +98,32 @@ const routes = Layer.mergeAll(
   EdgeLive
 )
 
-/** Request heads within 30 s, whole requests within 2 min; a response may take as long as it takes. */
-const nodeServer = () =>
-  answerMalformedRequests(
-    new DrainingServer({
-      headersTimeout: 30_000,
-      requestTimeout: 120_000,
-      keepAliveTimeout: 65_000,
-      connectionsCheckingInterval: 5_000
-    })
-  )
+/** Request heads within 30 s, whole requests within 2 min; then the answer, for as long as its reader reads. */
+const nodeServer = (settings: Settings) => () => {
+  const server = new DrainingServer({
+    headersTimeout: 30_000,
+    requestTimeout: 120_000,
+    keepAliveTimeout: 65_000,
+    connectionsCheckingInterval: 5_000,
+    maxHeaderSize: 16_384,
+    // Node's own refusal has no envelope; the edge refuses instead.
+    requireHostHeader: false,
+    // A peer that is gone without a word is noticed in minutes, not in hours.
+    keepAlive: true,
+    keepAliveInitialDelay: 60_000
+  })
+  server.maxConnections = settings.maxConnections
+  // Before whoever ends the process: the ledger is flushed once nothing is under way.
+  const crashed = () => server.dropConnections()
+  process.once("uncaughtExceptionMonitor", crashed)
+  server.once("close", () => process.off("uncaughtExceptionMonitor", crashed))
+  cutStalledClients(server, {
+    stallMillis: settings.clientStallTimeoutMillis,
+    // Reading the request, waiting for a place, and the answer.
+    responseMillis: 150_000 + settings.requestTimeoutMillis + settings.clientStallTimeoutMillis
+  })
+  return answerMalformedRequests(server)
+}
 
 /** Ready once all below is up; not ready before any of it stops. */
 const readiness = Layer.effectDiscard(
@@ -118,7 +137,7 @@ const readiness = Layer.effectDiscard(
 
 export const serverLayer = (loaded: LoadedSettings) => {
   const { settings, sources } = loaded
-  const server = NodeHttpServer.layer(nodeServer, {
+  const server = NodeHttpServer.layer(nodeServer(settings), {
     port: settings.port,
     host: settings.host,
     gracefulShutdownTimeout: settings.shutdownGraceMillis
@@ -146,6 +165,7 @@ export const serverLayer = (loaded: LoadedSettings) => {
   return Layer.mergeAll(announced, readiness).pipe(
     Layer.provideMerge(HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true })),
     Layer.provideMerge(server),
+    Layer.provideMerge(Layer.mergeAll(Admission.layer, KeyLimits.layer)),
     Layer.provideMerge(router),
     Layer.provideMerge(Layer.mergeAll(about, Lifecycle.layer, NodeHttpClient.layerUndici)),
     Layer.provide(bounds),

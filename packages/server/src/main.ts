@@ -1,6 +1,10 @@
 /** The process: starts the server, stops it on a signal, and says in one line why it could not start. */
 import { runMain } from "@effect/platform-node/NodeRuntime"
-import { infoFor, program, readDotEnv, reasonToStop } from "./start.ts"
+import { Deferred, Effect } from "effect"
+import { Crashed, infoFor, program, readDotEnv, reasonToStop } from "./start.ts"
+
+/** How long a flush may take in a process of unknown state. */
+const flushMillis = 10_000
 
 const args = process.argv.slice(2)
 const info = infoFor(args)
@@ -13,7 +17,14 @@ if (info !== undefined) {
     // The first drains; whoever sends a second one has waited long enough.
     process.on(signal, () => ++signals > 1 && process.exit(1))
   }
-  runMain(program({ args, env: process.env, dotEnv: readDotEnv() }), {
+  // What nobody caught, a promise's rejection too, may have left anything half done: the ledger is flushed, then the
+  // process ends, for whoever looks after it to start it anew.
+  const crash = Deferred.makeUnsafe<never, Crashed>()
+  process.on("uncaughtException", (error: unknown) => {
+    setTimeout(() => process.exit(1), flushMillis).unref()
+    Deferred.doneUnsafe(crash, Effect.fail(new Crashed({ message: String(error) })))
+  })
+  runMain(Effect.raceFirst(program({ args, env: process.env, dotEnv: readDotEnv() }), Deferred.await(crash)), {
     disableErrorReporting: true,
     teardown: (exit, onExit) => {
       const reason = reasonToStop(exit)

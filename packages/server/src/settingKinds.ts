@@ -4,6 +4,7 @@
 import { isCategoryName, isModelId } from "@llm-router/domain/Category"
 import { Option, Redacted } from "effect"
 import { isIP } from "node:net"
+import { isKeyHash } from "./keys.ts"
 
 /** What a setting accepts: in words, for `--help` and errors, and as a parser of its trimmed, non-empty text. */
 export interface Kind<A> {
@@ -15,6 +16,7 @@ export interface Kind<A> {
 /** One key of `ROUTER_API_KEYS`; `id` is what logs and the ledger show. */
 export interface ClientKey {
   readonly id: string
+  /** In the clear, or as its hash. */
   readonly key: Redacted.Redacted
 }
 
@@ -86,21 +88,56 @@ export const secret: Kind<Redacted.Redacted> = {
   secret: true
 }
 
+/** A number for every key, and others for some. */
+export interface KeyedLimit {
+  /** `undefined`: keys that are not named have no limit. */
+  readonly everyone: number | undefined
+  readonly byKey: ReadonlyMap<string, number | "off">
+  /** As it was written. */
+  readonly text: string
+}
+
+/** Such as `60`, `60,alice=600,bob=off` or `alice=600`. */
+export const keyedLimit = (what: string, accepted: (value: number) => boolean): Kind<KeyedLimit> => ({
+  accepts: `${what}, for single keys too: 60, or 60,alice=600,bob=off`,
+  parse: (value) => {
+    const byKey = new Map<string, number | "off">()
+    let everyone: number | undefined
+    for (const [index, entry] of value.split(",").entries()) {
+      const [, id, text = ""] = /^(?:([\w.-]{1,64})=)?(off|\d{1,9}(?:\.\d{1,9})?)$/.exec(entry.trim()) ?? []
+      const limit = text === "off" ? text : Number(text)
+      if (text === "" || (limit !== "off" && !accepted(limit))) return Option.none()
+      if (id === undefined) {
+        if (index > 0 || limit === "off") return Option.none()
+        everyone = limit
+      } else {
+        if (byKey.has(id)) return Option.none()
+        byKey.set(id, limit)
+      }
+    }
+    return Option.some({ everyone, byKey, text: value })
+  },
+  secret: false
+})
+
+/** A name for a key that can stand in a log line, a header and a column of the ledger. */
+export const isKeyId = (id: string): boolean => /^[\w.-]{1,64}$/.test(id)
+
 export const clientKeys: Kind<ReadonlyArray<ClientKey>> = {
-  accepts: "comma-separated keys, each id:key or a bare key without spaces, no id and no key twice",
+  accepts: "comma-separated keys, each id:key, id:sha256:<hash> or a bare key without spaces, no id and no key twice",
   parse: (value) => {
     const entries = value.split(",").map((entry) => entry.trim())
     const pairs = entries
       .filter((entry) => entry !== "")
       .map((entry, index): readonly [id: string, key: string] => {
-        const colon = entry.indexOf(":")
+        const colon = isKeyHash(entry) ? -1 : entry.indexOf(":")
         return colon < 0 ? [`key-${index + 1}`, entry] : [entry.slice(0, colon), entry.slice(colon + 1)]
       })
     const isDistinct = (values: ReadonlyArray<string>) => new Set(values).size === values.length
     return where(
       pairs.map(([id, key]): ClientKey => ({ id, key: Redacted.make(key) })),
       pairs.length > 0 &&
-        pairs.every(([id, key]) => /^[\w.-]{1,64}$/.test(id) && isToken(key)) &&
+        pairs.every(([id, key]) => isKeyId(id) && isToken(key)) &&
         isDistinct(pairs.map(([id]) => id)) &&
         isDistinct(pairs.map(([, key]) => key))
     )

@@ -1,9 +1,11 @@
 /**
  * The settings that the process runs under, read once at start: command line over environment over `.env` over defaults.
  */
+import { anonymous } from "@llm-router/domain/ChatRequest"
 import { Option, Result, Schema } from "effect"
 import { parseEnv } from "node:util"
 import { isLoopback } from "./loopback.ts"
+import type { KeyedLimit } from "./settingKinds.ts"
 import { type Setting, settingsTable } from "./settingsTable.ts"
 
 type Table = typeof settingsTable
@@ -85,12 +87,27 @@ const conflictsIn = (settings: Settings, isRight: (...names: ReadonlyArray<Setti
     !isLoopback(settings.host) &&
     settings.routerApiKeys.length === 0 &&
     !settings.routerAllowAnonymous
-  return isExposed
+  const exposed = isExposed
     ? [
         `HOST: got ${quoted(settings.host)}, which other machines can reach, and there are no client keys: ` +
           "set ROUTER_API_KEYS so that clients need one, or ROUTER_ALLOW_ANONYMOUS=true to serve everyone"
       ]
     : []
+  return isRight("ROUTER_API_KEYS") ? [...exposed, ...limitsOfNobody(settings)] : exposed
+}
+
+/** A limit for a key that does not exist is one for a key that was mistyped. */
+const limitsOfNobody = (settings: Settings): ReadonlyArray<string> => {
+  const ids = new Set([...settings.routerApiKeys.map(({ id }) => id), anonymous])
+  const limits: ReadonlyArray<readonly [name: SettingName, limit: KeyedLimit | undefined]> = [
+    ["RATE_LIMIT_REQUESTS_PER_MINUTE", settings.rateLimitRequestsPerMinute],
+    ["BUDGET_USD_PER_DAY", settings.budgetUsdPerDay]
+  ]
+  return limits.flatMap(([name, limit]) =>
+    [...(limit?.byKey.keys() ?? [])].flatMap((id) =>
+      ids.has(id) ? [] : [`${name}: got ${quoted(id)}, expected the id of a key of ROUTER_API_KEYS`]
+    )
+  )
 }
 
 export const loadSettings = (from: {
@@ -158,6 +175,8 @@ export const helpText = [
   "",
   "Usage: pnpm start [options]",
   "       pnpm backup FILE     writes a copy of the ledger, also while the router runs",
+  "       pnpm router keys new ID     makes a client key, and its hash for ROUTER_API_KEYS",
+  "       pnpm router keys hash ID    hashes the key on stdin for ROUTER_API_KEYS; without ID for ROUTER_ADMIN_KEY",
   "",
   ...optionLines.map(([option, help]) => `  ${option.padEnd(12)}${help}`),
   "",
@@ -187,8 +206,13 @@ interface SettingView {
   readonly source: SettingSource
 }
 
-const shownValue = (value: unknown): SettingView["value"] =>
-  typeof value === "number" || typeof value === "boolean" || typeof value === "string" ? value : null
+const shownValue = (value: unknown): SettingView["value"] => {
+  if (isKeyedLimit(value)) return value.text
+  return typeof value === "number" || typeof value === "boolean" || typeof value === "string" ? value : null
+}
+
+const isKeyedLimit = (value: unknown): value is KeyedLimit =>
+  typeof value === "object" && value !== null && "byKey" in value && "text" in value
 
 /** The settings in force and where each came from, by name, as `GET /config` shows them. */
 export const settingsView = (settings: Settings, sources: SettingSources): Readonly<Record<string, SettingView>> => {

@@ -12,6 +12,7 @@ import {
   headerText,
   host,
   integer,
+  keyedLimit,
   type Kind,
   modelId,
   ollamaModel,
@@ -109,12 +110,22 @@ export const settingsTable = {
     "ROUTER_API_KEYS",
     clientKeys,
     [],
-    "Keys that clients must send; without any, no key is asked"
+    "Keys that clients must send, or their hashes (pnpm router keys hash ID); without any, no key is asked"
   ),
   routerAdminKey: optional(
     "ROUTER_ADMIN_KEY",
     secret,
-    "Key for the admin endpoints; without it they answer this machine only"
+    "Key for the admin endpoints, or its hash (sha256:<hash>); without it they answer this machine only"
+  ),
+  rateLimitRequestsPerMinute: optional(
+    "RATE_LIMIT_REQUESTS_PER_MINUTE",
+    keyedLimit("requests from 1 to 1000000", (value) => Number.isInteger(value) && value >= 1 && value <= 1_000_000),
+    "Chat requests that one client key may make per minute; more are answered 429 with Retry-After"
+  ),
+  budgetUsdPerDay: optional(
+    "BUDGET_USD_PER_DAY",
+    keyedLimit("USD from 0 to 1000000", (value) => value <= 1_000_000),
+    "What one client key may spend per day (UTC); a request that may go over it is answered 429 with Retry-After"
   ),
   routerAllowAnonymous: setting("ROUTER_ALLOW_ANONYMOUS", boolean, false, "Serve other machines without keys"),
   routerSandbox: setting("ROUTER_SANDBOX", boolean, false, "Answer from simulated models, at no cost", {
@@ -132,6 +143,30 @@ export const settingsTable = {
     integer(1, 1_073_741_824),
     20_971_520,
     "Largest request body; a larger one is answered 413"
+  ),
+  maxConnections: setting(
+    "MAX_CONNECTIONS",
+    integer(1, 1_000_000),
+    20_000,
+    "Connections of clients at most; more are closed at once"
+  ),
+  maxConcurrentRequests: setting(
+    "MAX_CONCURRENT_REQUESTS",
+    integer(1, 1_000_000),
+    2_000,
+    "Chat requests that are worked on at once; more wait"
+  ),
+  maxQueuedRequests: setting(
+    "MAX_QUEUED_REQUESTS",
+    integer(0, 1_000_000),
+    1_000,
+    "Chat requests that wait for their turn; more are answered 503 with Retry-After"
+  ),
+  clientStallTimeoutMillis: setting(
+    "CLIENT_STALL_TIMEOUT_MS",
+    integer(1, hour),
+    60_000,
+    "Time that a client may take no byte of an answer that is there; then its connection is closed"
   ),
   upstreamConnectTimeoutMillis: setting(
     "UPSTREAM_CONNECT_TIMEOUT_MS",

@@ -2,10 +2,11 @@
 import { ConfigFileInvalid } from "@llm-router/domain/RouterError"
 import { LedgerUnavailable, LedgerUnusable } from "@llm-router/router/CostLedger"
 import { LedgerReader } from "@llm-router/router/ledger/LedgerReader"
-import { Cause, Console, Effect, Exit, Layer } from "effect"
+import { Cause, Console, Effect, Exit, Layer, Schema } from "effect"
 import { HttpServerError } from "effect/http"
 import { readFileSync } from "node:fs"
 import { resolve } from "node:path"
+import { keysCommand, KeysMisused } from "./keysCommand.ts"
 import { serverLayer } from "./layer.ts"
 import { helpText, infoAskedBy, loadSettings, SettingsError } from "./settings.ts"
 import { version } from "./version.ts"
@@ -16,6 +17,9 @@ export interface Invocation {
   /** The contents of `.env`, where there is one. */
   readonly dotEnv: string | undefined
 }
+
+/** Something threw that nobody caught. */
+export class Crashed extends Schema.TaggedError<Crashed>()("Crashed", { message: Schema.String }) {}
 
 /** `.env` of the working directory; one that is not there is no fault. */
 export const readDotEnv = (): string | undefined => {
@@ -51,8 +55,16 @@ const backUp = Effect.fnUntraced(function* ({ args: [, target], ...invocation }:
 /** What the command line asks for. */
 export const program = (
   invocation: Invocation
-): Effect.Effect<void, Effect.Error<ReturnType<typeof serve> | ReturnType<typeof backUp>>> =>
-  invocation.args[0] === "backup" ? backUp(invocation) : serve(invocation)
+): Effect.Effect<void, Effect.Error<ReturnType<typeof serve | typeof backUp | typeof keysCommand>>> => {
+  switch (invocation.args[0]) {
+    case "backup":
+      return backUp(invocation)
+    case "keys":
+      return keysCommand(invocation.args.slice(1))
+    default:
+      return serve(invocation)
+  }
+}
 
 const portProblems: ReadonlyMap<unknown, string> = new Map([
   ["EADDRINUSE", "the port is taken: set PORT, or stop what listens on it"],
@@ -64,8 +76,9 @@ const portProblems: ReadonlyMap<unknown, string> = new Map([
 export const reasonToStop = (exit: Exit.Exit<unknown, unknown>): string | undefined => {
   if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return undefined
   const error = Cause.squash(exit.cause)
-  const sayItAll = [SettingsError, ConfigFileInvalid, LedgerUnusable, LedgerUnavailable]
+  const sayItAll = [KeysMisused, SettingsError, ConfigFileInvalid, LedgerUnusable, LedgerUnavailable]
   if (error instanceof Error && sayItAll.some((kind) => error instanceof kind)) return error.message
+  if (error instanceof Crashed) return `A defect ended the process; the ledger was flushed. ${error.message}`
   if (error instanceof HttpServerError.ServeError) {
     // The cause is a Node system error, whose code may be read whatever it is.
     const { code } = error.cause as { readonly code?: unknown }

@@ -301,7 +301,20 @@ layer(testServer({ ROUTER_MAX_BODY_BYTES: "20000" }), { excludeTestServices: tru
     it.effect("without a Host header", () =>
       Effect.gen(function* () {
         const answer = yield* rawAnswer("GET /health HTTP/1.1\r\nConnection: close\r\n\r\n")
-        assert.strictEqual(answer.status, 400)
+        assert.strictEqual(isEnvelope(answer, 400).type, "invalid_request_error")
+      })
+    )
+
+    it.effect("without a Host header, in HTTP/1.0, which has none", () =>
+      Effect.gen(function* () {
+        assert.strictEqual((yield* rawAnswer("GET /health/live HTTP/1.0\r\n\r\n")).status, 200)
+      })
+    )
+
+    it.effect("an expectation that cannot be met", () =>
+      Effect.gen(function* () {
+        const text = "POST /v1/route HTTP/1.1\r\nHost: localhost\r\nExpect: wonders\r\nContent-Length: 0\r\n\r\n"
+        assert.strictEqual(isEnvelope(yield* rawAnswer(text), 417).type, "invalid_request_error")
       })
     )
 

@@ -18,7 +18,7 @@ export interface Scripted {
   readonly turns: Map<Behaviour, number>
 }
 
-export interface OpenRouterOptions extends Pick<ListenOptions, "onRequest" | "onClose"> {
+export interface OpenRouterOptions extends Pick<ListenOptions, "onRequest" | "onClose" | "keepAliveMillis"> {
   readonly scriptFor: (ask: ChatAsk) => Scripted
   readonly models: () => ReadonlyArray<ModelListing>
   readonly onCharge?: (cost: PicoDollars) => void

@@ -6,6 +6,7 @@
  */
 import { type Usage, usageOf } from "@llm-router/domain/Usage"
 import { type Fields, fieldsOf, listOf, parseFields, stringOf } from "./json.ts"
+import { LineEnds } from "./LineEnds.ts"
 
 const lineFeed = 0x0a
 const carriageReturn = 0x0d
@@ -90,6 +91,7 @@ export class SseScanner {
   lastHadEvents = false
 
   readonly #dropUsageChunk: boolean
+  readonly #lineEnds = new LineEnds()
   /** The beginning of an event whose end has not come; put together once it has. */
   #carry: Array<Buffer> = []
   #carriedBytes = 0
@@ -105,8 +107,10 @@ export class SseScanner {
   }
 
   /** What may pass of the bytes so far: whole events. The rest waits for its end. */
-  push(chunk: Buffer): Buffer {
+  push(arrived: Buffer): Buffer {
     if (this.done || this.error !== undefined) return none
+    const chunk = this.#lineEnds.push(arrived)
+    if (chunk.length === 0) return none
     const carries = this.#carry.length > 0
     if (lastEventEnd(chunk) === 0 && !(carries && endsAtSeam(this.#carry, chunk))) {
       this.#carry.push(chunk)
@@ -125,7 +129,7 @@ export class SseScanner {
 
   /** What the upstream left unterminated when it closed: an event all the same, if it is whole. */
   finish(): Buffer {
-    const rest = Buffer.concat(this.#carry)
+    const rest = Buffer.concat([...this.#carry, this.#lineEnds.finish()])
     this.#carry = []
     if (rest.length === 0 || this.done || this.error !== undefined || !isWholeEvent(rest)) return none
     return this.#pass(Buffer.concat([rest, Buffer.from("\n\n")]))

@@ -8,13 +8,12 @@ import { anonymous } from "@llm-router/domain/ChatRequest"
 import { Unauthorized } from "@llm-router/domain/RouterError"
 import { Effect, Layer, Option, Redacted } from "effect"
 import { HttpServerRequest, type HttpServerResponse } from "effect/http"
-import { createHash, timingSafeEqual } from "node:crypto"
+import { timingSafeEqual } from "node:crypto"
+import { digestOfSetting, keyDigest } from "../keys.ts"
 import { isLoopback, isLoopbackAuthority } from "../loopback.ts"
 import { ServerSettings } from "../ServerSettings.ts"
 import { errorResponse, wireErrorOf } from "./errors.ts"
 import { isJsonType, unsupportedMediaType } from "./request.ts"
-
-const digest = (key: string): Buffer => createHash("sha256").update(key).digest()
 
 const presentedKey = (request: HttpServerRequest.HttpServerRequest): string | undefined => {
   const bearer = /^Bearer +(\S+)$/i.exec(request.headers["authorization"] ?? "")?.[1]
@@ -37,7 +36,7 @@ const wantsKey =
       const message = "This endpoint wants a key: send it as `Authorization: Bearer <key>`."
       return new Unauthorized({ status: 401, message })
     }
-    const given = digest(key)
+    const given = keyDigest(key)
     // Every key is compared, so that the time says nothing about which came close.
     let id: string | undefined
     for (const known of keys) if (timingSafeEqual(known.digest, given)) ({ id } = known)
@@ -81,7 +80,7 @@ const guardedBy =
 export const ClientAccessLive = Layer.effect(
   ClientAccess,
   Effect.map(ServerSettings, ({ settings }) => {
-    const keys = settings.routerApiKeys.map(({ id, key }) => ({ id, digest: digest(Redacted.value(key)) }))
+    const keys = settings.routerApiKeys.map(({ id, key }) => ({ id, digest: digestOfSetting(Redacted.value(key)) }))
     if (keys.length > 0) return ClientAccess.of(guardedBy(wantsKey(keys)))
     // Served to everyone on purpose, or bound to this machine: then only web pages are a way in.
     return ClientAccess.of(guardedBy(settings.routerAllowAnonymous ? () => anonymous : fromWebPage))
@@ -95,7 +94,7 @@ export const AdminAccessLive = Layer.effect(
       guardedBy(
         settings.routerAdminKey === undefined
           ? fromThisMachine
-          : wantsKey([{ id: "admin", digest: digest(Redacted.value(settings.routerAdminKey)) }])
+          : wantsKey([{ id: "admin", digest: digestOfSetting(Redacted.value(settings.routerAdminKey)) }])
       )
     )
   )

@@ -14,7 +14,9 @@ import { Cause, Effect, Exit, Fiber, type Scope, Stream } from "effect"
 import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { ServerSettings } from "../ServerSettings.ts"
-import { errorResponse, wireErrorOf } from "./errors.ts"
+import { Admission } from "./Admission.ts"
+import { type EdgeError, errorResponse, wireErrorOf } from "./errors.ts"
+import { KeyLimits } from "./KeyLimits.ts"
 import { jsonBody, requestIdOf } from "./request.ts"
 import { errorEvent, type EventPull, eventsOf, keepAliveEvent } from "./sse.ts"
 import { modelList } from "./models.ts"
@@ -32,10 +34,15 @@ export const ChatHandlers = HttpApiBuilder.group(
     const { now, after } = yield* Watchdog
     const settings = yield* ServerSettings
     const models = yield* modelList
+    const admission = yield* Admission
+    const limits = yield* KeyLimits
 
     const readChat = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest, id: string) {
       const { id: keyId } = yield* ClientKey
-      const body = yield* jsonBody(request, settings.maxBodyBytes)
+      yield* limits.admit(keyId)
+      const ticket = yield* admission.enter
+      const body = yield* jsonBody(request, settings.maxBodyBytes, ticket)
+      yield* ticket.place
       const { headers } = request
       return yield* Effect.fromResult(
         parseChatRequest(
@@ -59,7 +66,7 @@ export const ChatHandlers = HttpApiBuilder.group(
       "x-router-attempts": String(attempts())
     })
 
-    const failed = (error: RouteError, headers: Headers) => errorResponse(wireErrorOf(error), headers)
+    const failed = (error: EdgeError, headers: Headers) => errorResponse(wireErrorOf(error), headers)
 
     /** Resolves when the fiber has ended, or with `false` when it has not by the keep-alive interval. */
     const settles = <A, E>(fiber: Fiber.Fiber<A, E>): Effect.Effect<boolean> =>
@@ -122,8 +129,16 @@ export const ChatHandlers = HttpApiBuilder.group(
       )
     }
 
-    const complete = (chat: ChatRequest, headers: Headers): Responded =>
-      Effect.matchEffect(router.route(chat), {
+    /** Within the budget of its key. */
+    const routed = Effect.fnUntraced(function* (chat: ChatRequest) {
+      const { id: keyId } = yield* ClientKey
+      const request = yield* router.route(chat)
+      yield* limits.reserve(keyId, request)
+      return request
+    })
+
+    const complete = (chat: ChatRequest, headers: Headers): KeyedResponse =>
+      Effect.matchEffect(routed(chat), {
         onFailure: (error) => Effect.succeed(failed(error, headers)),
         onSuccess: (routed) => {
           const respond = (opened: Effect.Effect<RoutedAnswer, RouteError, Scope.Scope>) =>
@@ -147,7 +162,7 @@ export const ChatHandlers = HttpApiBuilder.group(
       })
 
     const handle = (
-      respond: (chat: ChatRequest, headers: Headers) => Responded,
+      respond: (chat: ChatRequest, headers: Headers) => KeyedResponse,
       request: HttpServerRequest.HttpServerRequest
     ): KeyedResponse => {
       const id = requestIdOf(request)

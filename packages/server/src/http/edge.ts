@@ -2,6 +2,7 @@
  * The edge of every route: what the framework answers by itself (no such path, wrong method, a body that is too large
  * or does not fit its schema, a defect) gets the error envelope too.
  */
+import { toIncomingMessage } from "@effect/platform-node/NodeHttpServerRequest"
 import { Api } from "@llm-router/api/Api"
 import { InvalidRequest, NotFound } from "@llm-router/domain/RouterError"
 import { Cause, Effect, SchemaIssue } from "effect"
@@ -147,7 +148,7 @@ export const EdgeLive = HttpRouter.middleware(
 
     return (route) =>
       Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
-        Effect.matchCauseEffect(route, {
+        Effect.matchCauseEffect(lacksHost(request) ? Effect.succeed(errorResponse(hostMissing)) : route, {
           onSuccess: (response) => Effect.succeed(finished(request, response)),
           onFailure: (cause) =>
             // A caller who left, or the end of the process: nobody reads an answer.
@@ -159,6 +160,12 @@ export const EdgeLive = HttpRouter.middleware(
   }),
   { global: true }
 )
+
+/** Who asks for which host must be said since HTTP/1.1 (RFC 9112, 3.2). */
+const lacksHost = (request: HttpServerRequest.HttpServerRequest): boolean =>
+  request.headers["host"] === undefined && toIncomingMessage(request).httpVersion === "1.1"
+
+const hostMissing: WireError = wireError(400, "invalid_request_error", null, "The Host header is missing.")
 
 const isJson = (response: HttpServerResponse.HttpServerResponse): boolean =>
   response.body._tag === "Uint8Array" && response.body.contentType.startsWith("application/json")

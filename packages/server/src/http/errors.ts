@@ -9,6 +9,8 @@ import type {
   ConfigNotSaved,
   InvalidRequest,
   NotFound,
+  Overloaded,
+  OverLimit,
   RouteError,
   Unauthorized
 } from "@llm-router/domain/RouterError"
@@ -21,7 +23,15 @@ export interface WireError {
   readonly retryAfter?: number | undefined
 }
 
-export type EdgeError = RouteError | NotFound | Unauthorized | ConfigFileInvalid | ConfigNotSaved | InvalidRequest
+export type EdgeError =
+  | RouteError
+  | NotFound
+  | Unauthorized
+  | ConfigFileInvalid
+  | ConfigNotSaved
+  | InvalidRequest
+  | Overloaded
+  | OverLimit
 
 interface Details {
   readonly param?: string | null
@@ -120,6 +130,12 @@ export const wireErrorOf = (error: EdgeError): WireError => {
       return error.status === 401
         ? wireError(401, "authentication_error", "invalid_api_key", error.message)
         : wireError(403, "permission_error", "forbidden", error.message)
+    case "Overloaded":
+      return wireError(503, "api_error", "router_busy", error.message, { retryAfterMillis: error.retryAfterMillis })
+    case "OverLimit":
+      return wireError(429, "rate_limit_error", error.code, error.message, {
+        retryAfterMillis: error.retryAfterMillis
+      })
     case "UpstreamNotConfigured":
       return wireError(503, "api_error", "upstream_not_configured", error.message)
     case "ConfigFileInvalid": {

@@ -20,6 +20,12 @@ export const answerMalformedRequests = (server: Server): Server => {
     answers.set(socket, response)
     response.once("close", () => answers.delete(socket))
   })
+  server.on("checkExpectation", (_request, response) => {
+    const error = wireError(417, "invalid_request_error", null, "No expectation but 100-continue can be met.")
+    const body = JSON.stringify(error.body)
+    const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(body) }
+    response.writeHead(417, { ...headers, connection: "close" }).end(body)
+  })
   return server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
     // Amid another answer these bytes would be taken for a part of it.
     if (error.code === "ECONNRESET" || !socket.writable || answers.get(socket)?.headersSent === true) {

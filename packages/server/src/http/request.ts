@@ -2,11 +2,12 @@
  * What every handler needs of a request: its id, and a JSON body within bounds.
  */
 import { toIncomingMessage } from "@effect/platform-node/NodeHttpServerRequest"
-import { InvalidRequest } from "@llm-router/domain/RouterError"
+import { InvalidRequest, type Overloaded } from "@llm-router/domain/RouterError"
 import { Effect } from "effect"
 import type { HttpServerRequest } from "effect/http"
 import { randomUUID } from "node:crypto"
 import type { Readable } from "node:stream"
+import { noRoomForBody, type Ticket } from "./Admission.ts"
 
 /** An id that can stand in a header, a log line and a URL. */
 const saneRequestId = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/
@@ -24,13 +25,14 @@ export const isJsonType = (contentType: string): boolean => jsonType.test(conten
 /** The bytes of a JSON body. Whether they are JSON is the reader's to see. */
 export const jsonBody = (
   request: HttpServerRequest.HttpServerRequest,
-  maxBytes: number
-): Effect.Effect<Buffer, InvalidRequest> => {
+  maxBytes: number,
+  ticket: Ticket
+): Effect.Effect<Buffer, InvalidRequest | Overloaded> => {
   if (!isJsonType(request.headers["content-type"] ?? "")) {
     return Effect.fail(unsupportedMediaType())
   }
   return request.headers["expect"] === undefined
-    ? readBody(toIncomingMessage(request), maxBytes)
+    ? readBody(toIncomingMessage(request), maxBytes, ticket)
     : // The platform tells a client that waits for "100 Continue" to go on.
       Effect.mapBoth(request.arrayBuffer, {
         onSuccess: (bytes) => Buffer.from(bytes),
@@ -42,13 +44,18 @@ export const jsonBody = (
 }
 
 /** Reads a body up to its bound. What is over it is refused while it comes, not after. */
-const readBody = (source: Readable, maxBytes: number): Effect.Effect<Buffer, InvalidRequest> =>
-  Effect.callback<Buffer, InvalidRequest>((resume) => {
+const readBody = (
+  source: Readable,
+  maxBytes: number,
+  ticket: Ticket
+): Effect.Effect<Buffer, InvalidRequest | Overloaded> =>
+  Effect.callback<Buffer, InvalidRequest | Overloaded>((resume) => {
     const parts: Array<Buffer> = []
     let length = 0
     const onData = (part: Buffer) => {
       length += part.length
       if (length > maxBytes) settle(Effect.fail(bodyTooLarge(maxBytes)))
+      else if (!ticket.hold(part.length)) settle(Effect.fail(noRoomForBody))
       else parts.push(part)
     }
     const onEnd = () =>
@@ -57,7 +64,7 @@ const readBody = (source: Readable, maxBytes: number): Effect.Effect<Buffer, Inv
     const stop = () => {
       source.off("data", onData).off("end", onEnd).off("error", onError).off("close", onError)
     }
-    const settle = (result: Effect.Effect<Buffer, InvalidRequest>) => {
+    const settle = (result: Effect.Effect<Buffer, InvalidRequest | Overloaded>) => {
       stop()
       resume(result)
     }

@@ -1,0 +1,42 @@
+/** The most that a request is expected to cost: what is set aside of a budget until it is known. */
+import { type ChatRequest, estimatedInputTokens } from "@llm-router/domain/ChatRequest"
+import type { PicoDollars } from "@llm-router/domain/Money"
+import { costOf, type TokenPrices } from "./pricing.ts"
+
+/** Where a request names no bound of its own: a long answer. */
+const longAnswerTokens = 4_096
+/** Beyond any model's; what a request writes there is its own business. */
+const mostTokens = 10_000_000
+/** OpenAI's bound of `n`. */
+const mostAnswers = 128
+/** An estimate counts four characters for a token; in the worst text each is one. */
+const charactersPerEstimatedToken = 4
+
+const countIn = (request: ChatRequest, name: string): number | undefined => {
+  // The last of doubled members is the one that counts, as in `JSON.parse`.
+  const member = request.members.findLast((candidate) => candidate.name === name)
+  if (member === undefined) return undefined
+  const value = Number(request.body.toString("latin1", member.start, Math.min(member.end, member.start + 32)))
+  return Number.isFinite(value) && value > 0 ? Math.min(value, mostTokens) : undefined
+}
+
+/**
+ * By the dearest of the models; those without a price count as nothing, for nobody knows it. A chain that falls back
+ * pays for the answer once: OpenRouter charges no attempt that produced nothing.
+ */
+export const worstCaseOf = (
+  request: ChatRequest,
+  models: ReadonlyArray<string>,
+  pricesOf: (model: string) => TokenPrices | undefined
+): PicoDollars => {
+  const answer = countIn(request, "max_completion_tokens") ?? countIn(request, "max_tokens") ?? longAnswerTokens
+  const tokens = {
+    inputTokens: estimatedInputTokens(request) * charactersPerEstimatedToken,
+    outputTokens: answer * Math.min(mostAnswers, countIn(request, "n") ?? 1)
+  }
+  return models.reduce<PicoDollars>((most, model) => {
+    const prices = pricesOf(model)
+    const cost = prices === undefined ? 0n : costOf(prices, tokens)
+    return cost > most ? cost : most
+  }, 0n)
+}

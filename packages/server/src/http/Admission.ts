@@ -1,0 +1,106 @@
+/**
+ * How much is worked on at once. A request is read first, so that a slow sender keeps nobody waiting; then it takes a
+ * place or waits in a bounded queue, and what is beyond it is told to come back. What bodies hold in memory is bounded
+ * over all requests together.
+ */
+import { Overloaded } from "@llm-router/domain/RouterError"
+import { Watchdog } from "@llm-router/router/Watchdog"
+import { Context, Effect, Layer, Scope } from "effect"
+import { ServerSettings } from "../ServerSettings.ts"
+
+/** A caller who has waited this long is told to come back: its own patience is about to end. */
+const longestWaitMillis = 30_000
+/** When to come back: places become free all the time. */
+const retryAfterMillis = 1_000
+/** Bytes of bodies in memory at once, unless one alone may be larger. */
+const bodyBytes = 512 * 1024 * 1024
+
+/** One request's share. It is given back with the request's scope. */
+export interface Ticket {
+  /** Counts bytes of the body that are kept; false when there is no room for them. */
+  readonly hold: (bytes: number) => boolean
+  /** Returns once there is a place to work. */
+  readonly place: Effect.Effect<void, Overloaded>
+}
+
+export class Admission extends Context.Service<
+  Admission,
+  {
+    readonly enter: Effect.Effect<Ticket, never, Scope.Scope>
+  }
+>()("@llm-router/server/Admission") {
+  static readonly layer = Layer.effect(
+    Admission,
+    Effect.gen(function* () {
+      const { maxBodyBytes, settings } = yield* ServerSettings
+      const { after } = yield* Watchdog
+      const mostBytes = Math.max(bodyBytes, 2 * maxBodyBytes)
+      const waiting = new Set<() => void>()
+      let working = 0
+      let held = 0
+
+      const release = () => {
+        const [next] = waiting
+        if (next === undefined) working--
+        else next()
+      }
+
+      const enter = Effect.flatMap(Effect.scope, (scope) => {
+        let bytes = 0
+        let placed = false
+        const ticket: Ticket = {
+          hold: (more) => {
+            if (held + more > mostBytes) return false
+            held += more
+            bytes += more
+            return true
+          },
+          place: Effect.suspend(() => {
+            if (working < settings.maxConcurrentRequests) {
+              working++
+              placed = true
+              return Effect.void
+            }
+            if (waiting.size >= settings.maxQueuedRequests) return Effect.fail(full)
+            return Effect.callback<void, Overloaded>((resume) => {
+              const leave = () => {
+                waiting.delete(take)
+                cancel()
+              }
+              const take = () => {
+                leave()
+                placed = true
+                resume(Effect.void)
+              }
+              const cancel = after(longestWaitMillis, () => {
+                leave()
+                resume(Effect.fail(full))
+              })
+              waiting.add(take)
+              return Effect.sync(leave)
+            })
+          })
+        }
+        // Registered before anything is taken: whatever ends the request gives it all back.
+        const giveBack = Effect.sync(() => {
+          held -= bytes
+          if (placed) release()
+        })
+        return Effect.as(Scope.addFinalizer(scope, giveBack), ticket)
+      })
+
+      return Admission.of({ enter })
+    })
+  )
+}
+
+const full = new Overloaded({
+  message: "The router works on as many requests as it may (MAX_CONCURRENT_REQUESTS, MAX_QUEUED_REQUESTS).",
+  retryAfterMillis
+})
+
+/** There is no room for this body beside those of the other requests. */
+export const noRoomForBody = new Overloaded({
+  message: "The router holds as many bytes of request bodies as it may.",
+  retryAfterMillis
+})

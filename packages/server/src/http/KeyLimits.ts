@@ -1,0 +1,139 @@
+/**
+ * What one client key may use: requests per minute, and US dollars per day (UTC). Of a budget the worst case is set
+ * aside before a model is asked, and what it cost is taken in its place afterwards, so that many requests at once
+ * cannot spend it twice. The day's spending comes from the ledger at start: a restart gives nobody a new budget.
+ */
+import { anonymous } from "@llm-router/domain/ChatRequest"
+import { decimalOf, type PicoDollars, picoDollarsOf } from "@llm-router/domain/Money"
+import { OverLimit } from "@llm-router/domain/RouterError"
+import { CostLedger } from "@llm-router/router/CostLedger"
+import { Watchdog } from "@llm-router/router/Watchdog"
+import { Context, Duration, Effect, Layer, Schedule, type Scope } from "effect"
+import { RateLimiter } from "effect/persistence"
+import type { KeyedLimit } from "../settingKinds.ts"
+import { ServerSettings } from "../ServerSettings.ts"
+
+const dayMillis = 86_400_000
+/** When only what others have set aside stands in the way: theirs ends soon. */
+const soonMillis = 5_000
+const everyTenSeconds = Schedule.spaced("10 seconds")
+
+interface Account {
+  /** Days since the epoch. */
+  day: number
+  spent: PicoDollars
+  reserved: PicoDollars
+}
+
+/** A request that has its decision: what it may cost, and what it has cost. */
+interface Spending {
+  readonly worstCase: () => PicoDollars
+  readonly spent: () => PicoDollars
+}
+
+export class KeyLimits extends Context.Service<
+  KeyLimits,
+  {
+    /** Counts one request of the key. */
+    readonly admit: (keyId: string) => Effect.Effect<void, OverLimit>
+    /** Sets the worst case aside; with the scope's end, what it really cost is taken instead. */
+    readonly reserve: (keyId: string, spending: Spending) => Effect.Effect<void, OverLimit, Scope.Scope>
+  }
+>()("@llm-router/server/KeyLimits") {
+  static readonly layer = Layer.effect(
+    KeyLimits,
+    Effect.gen(function* () {
+      const { settings } = yield* ServerSettings
+      const limiter = yield* RateLimiter.RateLimiter
+      const ledger = yield* CostLedger
+      const { now } = yield* Watchdog
+      const accounts = new Map<string, Account>()
+      const today = () => Math.floor(now() / dayMillis)
+
+      const accountOf = (keyId: string): Account => {
+        const day = today()
+        let account = accounts.get(keyId)
+        if (account === undefined) {
+          account = { day, spent: 0n, reserved: 0n }
+          // As many as there are keys.
+          accounts.set(keyId, account)
+        }
+        if (account.day !== day) {
+          account.day = day
+          account.spent = 0n
+        }
+        return account
+      }
+
+      /** What the ledger has of today goes before what has been spent since the start. */
+      const recall = Effect.suspend(() =>
+        ledger.usage({ fromMillis: today() * dayMillis, toMillis: undefined, groupBy: ["key"] })
+      ).pipe(
+        Effect.map(({ rows }) => {
+          for (const { cost, group } of rows) accountOf(group.key ?? anonymous).spent += cost
+        })
+      )
+      if (settings.budgetUsdPerDay !== undefined) {
+        yield* Effect.catch(recall, ({ message }) =>
+          Effect.andThen(
+            Effect.logError(`Today's spending is not known yet, so budgets begin at nothing. ${message}`),
+            Effect.asVoid(Effect.forkScoped(Effect.retry(recall, { schedule: everyTenSeconds })))
+          )
+        )
+      }
+
+      return KeyLimits.of({
+        admit: (keyId) => {
+          const limit = limitOf(settings.rateLimitRequestsPerMinute, keyId)
+          if (limit === undefined) return Effect.void
+          const counted = limiter.consume({ key: keyId, limit, window: "1 minute", algorithm: "token-bucket" })
+          return Effect.catch(Effect.asVoid(counted), ({ reason }) =>
+            reason._tag === "RateLimitExceeded"
+              ? new OverLimit({
+                  code: "rate_limit_exceeded",
+                  message: `This key may make ${limit} requests per minute.`,
+                  retryAfterMillis: Duration.toMillis(reason.retryAfter)
+                })
+              : // A store that fails is no fault of the caller's.
+                Effect.logWarning(`Requests per minute are not counted now: ${reason.message}`)
+          )
+        },
+        reserve: (keyId, { spent, worstCase }) => {
+          const limit = limitOf(settings.budgetUsdPerDay, keyId)
+          if (limit === undefined) return Effect.void
+          const budget = picoDollarsOf(limit) ?? 0n
+          const take = Effect.suspend(() => {
+            const account = accountOf(keyId)
+            const amount = worstCase()
+            const isSpent = account.spent + amount > budget
+            if (!isSpent && account.spent + account.reserved + amount <= budget) {
+              account.reserved += amount
+              return Effect.succeed(amount)
+            }
+            const left = budget > account.spent ? budget - account.spent : 0n
+            const others = isSpent ? "" : ", which requests under way may need"
+            return new OverLimit({
+              code: "budget_exceeded",
+              message:
+                `This key may spend ${decimalOf(budget)} USD per day (UTC); ${decimalOf(left)} USD are left${others}. ` +
+                `This request may cost ${decimalOf(amount)} USD.`,
+              retryAfterMillis: isSpent ? (account.day + 1) * dayMillis - now() : soonMillis
+            })
+          })
+          const settle = (amount: PicoDollars) =>
+            Effect.sync(() => {
+              const account = accountOf(keyId)
+              account.reserved -= amount
+              account.spent += spent()
+            })
+          return Effect.asVoid(Effect.acquireRelease(take, settle))
+        }
+      })
+    })
+  ).pipe(Layer.provide(RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory))))
+}
+
+const limitOf = (limits: KeyedLimit | undefined, keyId: string): number | undefined => {
+  const own = limits?.byKey.get(keyId)
+  return own === "off" ? undefined : (own ?? limits?.everyone)
+}

@@ -1,0 +1,48 @@
+/**
+ * Clients that do not read. An answer waits for its reader, so a reader who never comes would keep its connection, its
+ * place and its upstream for ever.
+ */
+import type { Server, ServerResponse } from "node:http"
+import type { Socket } from "node:net"
+
+/** How often answers are looked at that take longer than any may. */
+const sweepMillis = 1_000
+
+interface ClientDeadlines {
+  /** How long a client may take no byte of what is there for it. */
+  readonly stallMillis: number
+  /** How long an answer may take from the request's head on, however slowly its client reads. */
+  readonly responseMillis: number
+}
+
+export const cutStalledClients = (server: Server, { responseMillis, stallMillis }: ClientDeadlines): Server => {
+  const answering = new Map<Socket, Set<ServerResponse>>()
+  const dueAt = new Map<ServerResponse, number>()
+
+  const sweep = setInterval(() => {
+    const time = performance.now()
+    for (const [response, due] of dueAt) {
+      // Answers begin in this order.
+      if (due > time) break
+      response.socket?.destroy()
+    }
+  }, sweepMillis)
+  sweep.unref()
+
+  server.on("request", ({ socket }, response) => {
+    const pending = answering.get(socket) ?? new Set()
+    answering.set(socket, pending.add(response))
+    dueAt.set(response, performance.now() + responseMillis)
+    response.once("close", () => {
+      dueAt.delete(response)
+      pending.delete(response)
+      if (pending.size === 0) answering.delete(socket)
+    })
+  })
+  // Node's own clock of a connection: it stands still while bytes go out, be it one by one.
+  server.setTimeout(stallMillis, (socket) => {
+    // Between two requests, or with bytes that nobody takes. A client that waits for its answer may wait.
+    if (!answering.has(socket) || socket.writableLength > 0) socket.destroy()
+  })
+  return server.on("close", () => clearInterval(sweep))
+}

@@ -1,0 +1,163 @@
+/** What one client key may use (spec 12): requests per minute, dollars per day. */
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { FakeOpenRouter } from "@llm-router/testing/FakeOpenRouter"
+import { cut, hang, ok, slow, status } from "@llm-router/testing/script"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Result } from "effect"
+import { loadSettings } from "../src/settings.ts"
+import { chat, errorOf, get, getJson, withServer } from "./harness.ts"
+
+const model = "openai/gpt-4o"
+const withKey = (key: string) => ({ headers: { "x-api-key": key } })
+
+/** At most 100 tokens of 10 USD per million, and a few of input: a little more than 0.001 USD. */
+const ask = (more: object = {}, init: RequestInit = {}) => chat({ model, max_tokens: 100, ...more }, init)
+
+const costing = (usd: number) =>
+  Effect.flatMap(FakeOpenRouter, (upstream) => upstream.script(model, ok({ usage: { cost: usd } })))
+
+const secondsToMidnight = () => (86_400_000 - (Date.now() % 86_400_000)) / 1000
+
+describe("requests per minute", () => {
+  it.live("beyond the limit are 429 with the time to come back", () =>
+    Effect.gen(function* () {
+      for (let turn = 0; turn < 2; turn++) assert.strictEqual((yield* ask()).status, 200)
+      const refused = yield* ask({ stream: true })
+      assert.strictEqual(refused.status, 429)
+      assert.include(errorOf(refused.text), { type: "rate_limit_error", code: "rate_limit_exceeded" })
+      const seconds = Number(refused.headers.get("retry-after"))
+      assert.isTrue(seconds >= 1 && seconds <= 30, `${seconds}`)
+      const upstream = yield* FakeOpenRouter
+      assert.strictEqual((yield* upstream.requestsFor(model)).length, 2)
+      assert.strictEqual((yield* get("/health")).status, 200)
+      assert.strictEqual((yield* get("/v1/models")).status, 200)
+    }).pipe(withServer({ RATE_LIMIT_REQUESTS_PER_MINUTE: "2" }))
+  )
+
+  it.live("are each key's own, and some keys have others or none", () =>
+    Effect.gen(function* () {
+      const granted: Record<string, number> = { common: 0, large: 0, free: 0 }
+      for (const key of Object.keys(granted)) {
+        for (let turn = 0; turn < 5; turn++) {
+          if ((yield* ask({}, withKey(key))).status === 200) granted[key] = (granted[key] ?? 0) + 1
+        }
+      }
+      assert.deepStrictEqual(granted, { common: 1, large: 3, free: 5 })
+    }).pipe(
+      withServer({
+        ROUTER_API_KEYS: "a:common,b:large,c:free",
+        RATE_LIMIT_REQUESTS_PER_MINUTE: "1, b=3, c=off"
+      })
+    )
+  )
+})
+
+describe("a budget per day", () => {
+  it.live("ends in 429, never 402, with the time to midnight", () =>
+    Effect.gen(function* () {
+      yield* costing(0.004)
+      for (let turn = 0; turn < 3; turn++) assert.strictEqual((yield* ask({ stream: turn === 1 })).status, 200)
+      const refused = yield* ask()
+      assert.strictEqual(refused.status, 429)
+      assert.include(errorOf(refused.text), { type: "rate_limit_error", code: "budget_exceeded" })
+      assert.approximately(Number(refused.headers.get("retry-after")), secondsToMidnight(), 60)
+    }).pipe(withServer({ BUDGET_USD_PER_DAY: "0.01" }))
+  )
+
+  it.live("is not spent twice by requests at once: what they may cost is set aside, what they cost is taken", () =>
+    Effect.gen(function* () {
+      const upstream = yield* FakeOpenRouter
+      yield* upstream.script(model, slow(500, ok({ usage: { cost: 0.0001 } })))
+      const answers = yield* Effect.all(
+        Array.from({ length: 6 }, () => ask()),
+        { concurrency: "unbounded" }
+      )
+      const statuses = answers.map((answer) => answer.status).toSorted()
+      assert.deepStrictEqual(statuses, [200, 200, 429, 429, 429, 429])
+      const refused = answers.find((answer) => answer.status === 429)
+      assert.strictEqual(refused?.headers.get("retry-after"), "5")
+      assert.strictEqual((yield* upstream.requestsFor(model)).length, 2)
+      assert.strictEqual((yield* ask()).status, 200)
+    }).pipe(withServer({ BUDGET_USD_PER_DAY: "0.0025" }))
+  )
+
+  it.live("counts by max_tokens, and by a bound where there is none", () =>
+    Effect.gen(function* () {
+      assert.strictEqual((yield* ask()).status, 200)
+      assert.strictEqual((yield* ask({ max_tokens: 2_000 })).status, 429)
+      assert.strictEqual((yield* ask({ max_completion_tokens: 2_000 })).status, 429)
+      assert.strictEqual((yield* ask({ n: 100 })).status, 429)
+      assert.strictEqual((yield* ask({ max_tokens: undefined })).status, 429)
+    }).pipe(withServer({ BUDGET_USD_PER_DAY: "0.01" }))
+  )
+
+  it.live("is given back by requests that cost nothing: failed ones, and those whose client left", () =>
+    Effect.gen(function* () {
+      const upstream = yield* FakeOpenRouter
+      yield* upstream.script(model, status(500))
+      for (let turn = 0; turn < 2; turn++) assert.strictEqual((yield* ask()).status, 502)
+      yield* upstream.script(model, hang)
+      const leaving = yield* Effect.forkChild(ask())
+      yield* upstream.awaitRequest(model, 3)
+      assert.strictEqual((yield* ask()).status, 429)
+      yield* Fiber.interrupt(leaving)
+      yield* upstream.awaitAborted()
+      yield* costing(0)
+      yield* Effect.repeat(ask(), { until: (answer) => answer.status === 200, times: 100 })
+      assert.strictEqual((yield* ask()).status, 200)
+    }).pipe(withServer({ BUDGET_USD_PER_DAY: "0.0015" }))
+  )
+
+  it.live("takes what a stream cost that was cut", () =>
+    Effect.gen(function* () {
+      const upstream = yield* FakeOpenRouter
+      yield* upstream.script(
+        model,
+        cut(2, { content: "words ".repeat(400), chunks: ["a".repeat(2_000), "b".repeat(2_000)] })
+      )
+      assert.strictEqual((yield* ask({ stream: true })).status, 200)
+      // A thousand tokens were produced, so of 0.01 USD nothing is left for another.
+      assert.strictEqual((yield* ask()).status, 429)
+    }).pipe(withServer({ BUDGET_USD_PER_DAY: "0.01" }))
+  )
+
+  it.live("is not renewed by a restart", () =>
+    Effect.gen(function* () {
+      const directory = yield* Effect.acquireRelease(
+        Effect.sync(() => mkdtempSync(join(tmpdir(), "llm-router-budget-"))),
+        (path) => Effect.sync(() => rmSync(path, { recursive: true }))
+      )
+      const env = { BUDGET_USD_PER_DAY: "0.01", LEDGER_PATH: join(directory, "ledger.sqlite") }
+      const statuses = Effect.gen(function* () {
+        yield* costing(0.0095)
+        return [(yield* ask()).status, (yield* ask()).status]
+      })
+      assert.deepStrictEqual(yield* withServer(env)(statuses), [200, 429])
+      assert.deepStrictEqual(yield* withServer(env)(statuses), [429, 429])
+    })
+  )
+
+  it.live("and other limits are in GET /config as they were written", () =>
+    Effect.gen(function* () {
+      const { settings } = yield* getJson("/config")
+      assert.deepStrictEqual(settings.BUDGET_USD_PER_DAY, { value: "5,anonymous=2.5", source: "environment" })
+      assert.deepStrictEqual(settings.RATE_LIMIT_REQUESTS_PER_MINUTE, { value: null, source: "default" })
+    }).pipe(withServer({ BUDGET_USD_PER_DAY: "5,anonymous=2.5" }))
+  )
+})
+
+describe("a limit that is none stops the start", () => {
+  it.each(["x", "-1", "0", "1.5", "60,70", "off", "60,alice", "alice=1,alice=2", "1,,2", "60,nobody=5"])(
+    "RATE_LIMIT_REQUESTS_PER_MINUTE=%s",
+    (text) => {
+      const env = { ROUTER_API_KEYS: "alice:k", RATE_LIMIT_REQUESTS_PER_MINUTE: text }
+      const loaded = loadSettings({ env, args: [] })
+      assert.match(
+        Result.isFailure(loaded) ? loaded.failure.message : "",
+        /^RATE_LIMIT_REQUESTS_PER_MINUTE: got .*expected/
+      )
+    }
+  )
+})

@@ -1,0 +1,86 @@
+/** The router as a process of its own, with what only its inside knows: memory behind a collection, what is open. */
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { mkdtempSync, readdirSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { Effect, Schema, type Scope } from "effect"
+import type { ProcessFacts } from "./probe.ts"
+
+/** The process did not start, or not in order. */
+export class TrialFailed extends Schema.TaggedError<TrialFailed>()("TrialFailed", { message: Schema.String }) {}
+
+export interface RouterProcess {
+  readonly url: string
+  readonly pid: number
+  readonly facts: Effect.Effect<ProcessFacts>
+  /** Open descriptors, as Linux tells them. */
+  readonly descriptors: () => number
+  readonly stop: Effect.Effect<number | null>
+}
+
+const main = fileURLToPath(import.meta.resolve("@llm-router/server/main"))
+const probe = fileURLToPath(new URL("./probe.ts", import.meta.url))
+
+export const trialDirectory = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "llm-router-trial-"))),
+  (directory) => Effect.sync(() => rmSync(directory, { recursive: true, force: true }))
+)
+
+const listening = /listens on (http:\/\/\S+?)(?:\\n|\s)/
+
+/** Started in the directory, under these settings and nothing else of this process's environment. Killed with the scope. */
+export const startRouter = Effect.fnUntraced(function* (
+  directory: string,
+  env: Readonly<Record<string, string>>
+): Effect.fn.Return<RouterProcess, TrialFailed, Scope.Scope> {
+  const child = yield* Effect.acquireRelease(
+    Effect.sync(() =>
+      spawn(process.execPath, ["--expose-gc", `--import=${probe}`, main], {
+        cwd: directory,
+        env: { PATH: process.env["PATH"], PORT: "0", ROUTING_MODE: "keywords", ...env },
+        stdio: ["ignore", "pipe", "inherit", "ipc"]
+      })
+    ),
+    (started) =>
+      Effect.promise(async () => {
+        if (started.exitCode !== null || started.signalCode !== null) return
+        const ended = once(started, "exit")
+        started.kill("SIGKILL")
+        await ended
+      })
+  )
+  const url = yield* Effect.callback<string, TrialFailed>((resume) => {
+    let text = ""
+    child.stdout?.on("data", (piece: Buffer) => {
+      if (text === "listening") return
+      text += piece.toString()
+      const found = listening.exec(text)?.[1]
+      if (found === undefined) return
+      // The rest is read and dropped, so that the router's log finds no full pipe.
+      text = "listening"
+      resume(Effect.succeed(found))
+    })
+    child.once("exit", (code) =>
+      resume(new TrialFailed({ message: `the router ended with ${code} before it listened` }))
+    )
+  })
+  const pid = child.pid ?? 0
+  return {
+    url,
+    pid,
+    facts: Effect.callback((resume) => {
+      // The probe's only message.
+      child.once("message", (facts) => resume(Effect.succeed(facts as ProcessFacts)))
+      child.send("facts")
+    }),
+    descriptors: () => readdirSync(`/proc/${pid}/fd`).length,
+    stop: Effect.promise(async () => {
+      const ended = once(child, "exit")
+      child.kill("SIGTERM")
+      const [code] = await ended
+      return typeof code === "number" ? code : null
+    })
+  }
+})
