@@ -11,19 +11,30 @@ import { timingSafeEqual } from "node:crypto"
 import { digestOfSetting, keyDigest } from "../keys.ts"
 import { isLoopback, isLoopbackAuthority } from "../loopback.ts"
 import { ServerSettings } from "../ServerSettings.ts"
+import type { Settings } from "../settings.ts"
 import { errorResponse, wireErrorOf } from "./errors.ts"
-import { isJsonType, unsupportedMediaType } from "./request.ts"
+import { isJsonType, type RequestHeaders, unsupportedMediaType } from "./request.ts"
 
-const presentedKey = (request: HttpServerRequest.HttpServerRequest): string | undefined => {
-  const bearer = /^Bearer +(\S+)$/i.exec(request.headers["authorization"] ?? "")?.[1]
-  return bearer ?? request.headers["x-api-key"]
+/** What a rule looks at, of Node's request or the framework's. */
+interface RequestHead {
+  readonly headers: RequestHeaders
+}
+
+const headerOf = ({ headers }: RequestHead, name: string): string | undefined => {
+  const value = headers[name]
+  return typeof value === "string" ? value : value?.[0]
+}
+
+const presentedKey = (request: RequestHead): string | undefined => {
+  const bearer = /^Bearer +(\S+)$/i.exec(headerOf(request, "authorization") ?? "")?.[1]
+  return bearer ?? headerOf(request, "x-api-key")
 }
 
 type Verdict = Unauthorized | undefined
 
 const wantsKey =
   (keys: ReadonlyArray<Buffer>) =>
-  (request: HttpServerRequest.HttpServerRequest): Verdict => {
+  (request: RequestHead): Verdict => {
     const key = presentedKey(request)
     if (key === undefined) {
       const message = "This endpoint wants a key: send it as `Authorization: Bearer <key>`."
@@ -43,8 +54,9 @@ const wantsJson = (request: HttpServerRequest.HttpServerRequest): boolean =>
 
 const refuse = (message: string) => new Unauthorized({ status: 403, message })
 
-const fromWebPage = (request: HttpServerRequest.HttpServerRequest): Verdict => {
-  const { host, origin } = request.headers
+const fromWebPage = (request: RequestHead): Verdict => {
+  const host = headerOf(request, "host")
+  const origin = headerOf(request, "origin")
   if (origin !== undefined && !isLoopbackAuthority(origin)) return refuse("Requests from other web pages are refused.")
   if (host !== undefined && !isLoopbackAuthority(host)) return refuse("The Host header must name this machine.")
   return undefined
@@ -66,14 +78,17 @@ const guardedBy =
       return refused === undefined ? endpoint : Effect.succeed(errorResponse(wireErrorOf(refused)))
     })
 
+/** Whether a client may call: why not, if not. */
+export const clientRule = (settings: Settings): ((request: RequestHead) => Verdict) => {
+  const keys = settings.routerApiKeys.map(({ key }) => digestOfSetting(Redacted.value(key)))
+  if (keys.length > 0) return wantsKey(keys)
+  // Served to everyone on purpose, or bound to this machine: then only web pages are a way in.
+  return settings.routerAllowAnonymous ? () => undefined : fromWebPage
+}
+
 export const ClientAccessLive = Layer.effect(
   ClientAccess,
-  Effect.map(ServerSettings, ({ settings }) => {
-    const keys = settings.routerApiKeys.map(({ key }) => digestOfSetting(Redacted.value(key)))
-    if (keys.length > 0) return ClientAccess.of(guardedBy(wantsKey(keys)))
-    // Served to everyone on purpose, or bound to this machine: then only web pages are a way in.
-    return ClientAccess.of(settings.routerAllowAnonymous ? (endpoint) => endpoint : guardedBy(fromWebPage))
-  })
+  Effect.map(ServerSettings, ({ settings }) => ClientAccess.of(guardedBy(clientRule(settings))))
 )
 
 export const AdminAccessLive = Layer.effect(
