@@ -1,18 +1,13 @@
 /**
  * Who may call: clients with a client key, operators with the admin key (spec 12). The rules are the server's.
  */
-import { Context } from "effect"
 import { HttpApiMiddleware } from "effect/http-api"
 import { errorWith } from "./OpenAi.ts"
 
-/** The id of the client key that a request came with: for the ledger and for limits. */
-export class ClientKey extends Context.Service<ClientKey, { readonly id: string }>()("@llm-router/api/ClientKey") {}
-
 /** `Authorization: Bearer` or `x-api-key`, when client keys are set. */
-export class ClientAccess extends HttpApiMiddleware.Service<ClientAccess, { provides: ClientKey }>()(
-  "@llm-router/api/ClientAccess",
-  { error: [errorWith(401), errorWith(403)] }
-) {}
+export class ClientAccess extends HttpApiMiddleware.Service<ClientAccess>()("@llm-router/api/ClientAccess", {
+  error: [errorWith(401), errorWith(403)]
+}) {}
 
 /** The admin key when one is set; callers on this machine otherwise. */
 export class AdminAccess extends HttpApiMiddleware.Service<AdminAccess>()("@llm-router/api/AdminAccess", {

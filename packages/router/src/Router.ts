@@ -16,6 +16,7 @@ import {
   newTrail,
   type Trail
 } from "./attempt.ts"
+import { atExit } from "./atExit.ts"
 import { chainFor, largerContextFirst, needsOf } from "./chain.ts"
 import { CircuitBreaker } from "./CircuitBreaker.ts"
 import { ConfigStore } from "./ConfigStore.ts"
@@ -229,7 +230,7 @@ export class Router extends Context.Service<
               attempts: () => trail.meters.length,
               model: () => trail.meters.at(-1)?.model ?? decision.models[0],
               // The finalizer is registered first, so it runs last, after the meters' own: a caller who left is no success.
-              answer: Effect.addFinalizer(() => Effect.sync(() => record(false, "cancelled"))).pipe(
+              answer: atExit(Effect.sync(() => record(false, "cancelled"))).pipe(
                 Effect.andThen(opened),
                 Effect.matchEffect({
                   onSuccess: (answer) => metered(answer, recorder),

@@ -7,6 +7,7 @@ import { ModelError } from "@llm-router/domain/ModelError"
 import type { RouterConfig } from "@llm-router/domain/RouterConfig"
 import type { AttemptRecord, SkippedModel } from "@llm-router/domain/RouterError"
 import { Duration, Effect, Schedule, type Scope } from "effect"
+import { atExit } from "./atExit.ts"
 import type { CircuitBreaker, CircuitRejection } from "./CircuitBreaker.ts"
 import type { CostLedger } from "./CostLedger.ts"
 import { Meter } from "./meter.ts"
@@ -97,7 +98,7 @@ const tryOnce = Effect.fnUntraced(function* (
   trail.meters.push(meter)
   let answer: ModelAnswer | undefined
   // Whatever ends the request before its answer has ended: the caller left.
-  yield* Effect.addFinalizer(() => meter.finish({ _tag: "Cancelled" }, answer && factsOf(answer)))
+  yield* atExit(Effect.suspend(() => meter.finish({ _tag: "Cancelled" }, answer && factsOf(answer))))
   const record = (outcome: string, httpStatus: number | null) =>
     trail.attempts.push({ model, outcome, status: httpStatus, duration_ms: Math.round(now() - meter.startedAt) })
   answer = yield* Effect.catch(

@@ -15,8 +15,9 @@ import { Admission } from "./http/Admission.ts"
 import { AdminAccessLive, ClientAccessLive } from "./http/authorization.ts"
 import { ChatHandlers } from "./http/chat.ts"
 import { cutStalledClients } from "./http/clientDeadlines.ts"
+import { CompletionsLive } from "./http/completions.ts"
 import { ConfigHandlers } from "./http/config.ts"
-import { DrainingServer } from "./http/DrainingServer.ts"
+import { DrainingServer, NodeServer } from "./http/DrainingServer.ts"
 import { EdgeLive } from "./http/edge.ts"
 import { HealthHandlers } from "./http/health.ts"
 import { KeyLimits } from "./http/KeyLimits.ts"
@@ -99,7 +100,7 @@ const routes = Layer.mergeAll(
 )
 
 /** Request heads within 30 s, whole requests within 2 min; then the answer, for as long as its reader reads. */
-const nodeServer = (settings: Settings) => () => {
+const nodeServerOf = (settings: Settings): DrainingServer => {
   const server = new DrainingServer({
     headersTimeout: 30_000,
     requestTimeout: 120_000,
@@ -122,7 +123,8 @@ const nodeServer = (settings: Settings) => () => {
     // Reading the request, waiting for a place, and the answer.
     responseMillis: 150_000 + settings.requestTimeoutMillis + settings.clientStallTimeoutMillis
   })
-  return answerMalformedRequests(server)
+  answerMalformedRequests(server)
+  return server
 }
 
 /** Ready once all below is up; not ready before any of it stops. */
@@ -137,11 +139,15 @@ const readiness = Layer.effectDiscard(
 
 export const serverLayer = (loaded: LoadedSettings) => {
   const { settings, sources } = loaded
-  const server = NodeHttpServer.layer(nodeServer(settings), {
-    port: settings.port,
-    host: settings.host,
-    gracefulShutdownTimeout: settings.shutdownGraceMillis
-  })
+  const server = Layer.unwrap(
+    Effect.map(NodeServer, (nodeServer) =>
+      NodeHttpServer.layer(() => nodeServer, {
+        port: settings.port,
+        host: settings.host,
+        gracefulShutdownTimeout: settings.shutdownGraceMillis
+      })
+    )
+  ).pipe(Layer.provideMerge(Layer.sync(NodeServer, () => nodeServerOf(settings))))
   const about = Layer.effect(
     ServerSettings,
     Effect.map(Clock.currentTimeMillis, (startedAtMillis) =>
@@ -164,6 +170,8 @@ export const serverLayer = (loaded: LoadedSettings) => {
   )
   return Layer.mergeAll(announced, readiness).pipe(
     Layer.provideMerge(HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true })),
+    // What is under way is interrupted after the grace time, before the server waits for its last connection.
+    Layer.provideMerge(CompletionsLive),
     Layer.provideMerge(server),
     Layer.provideMerge(Layer.mergeAll(Admission.layer, KeyLimits.layer)),
     Layer.provideMerge(router),

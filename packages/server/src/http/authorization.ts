@@ -3,7 +3,7 @@
  * is served, and no web page may use its visitor's browser to reach in: neither by a foreign `Origin` nor by a name
  * that was made to point here (DNS rebinding).
  */
-import { AdminAccess, ClientAccess, ClientKey } from "@llm-router/api/Authorization"
+import { AdminAccess, ClientAccess } from "@llm-router/api/Authorization"
 import { anonymous } from "@llm-router/domain/ChatRequest"
 import { Unauthorized } from "@llm-router/domain/RouterError"
 import { Effect, Layer, Option, Redacted } from "effect"
@@ -12,12 +12,23 @@ import { timingSafeEqual } from "node:crypto"
 import { digestOfSetting, keyDigest } from "../keys.ts"
 import { isLoopback, isLoopbackAuthority } from "../loopback.ts"
 import { ServerSettings } from "../ServerSettings.ts"
+import type { Settings } from "../settings.ts"
 import { errorResponse, wireErrorOf } from "./errors.ts"
-import { isJsonType, unsupportedMediaType } from "./request.ts"
+import { isJsonType, type RequestHeaders, unsupportedMediaType } from "./request.ts"
 
-const presentedKey = (request: HttpServerRequest.HttpServerRequest): string | undefined => {
-  const bearer = /^Bearer +(\S+)$/i.exec(request.headers["authorization"] ?? "")?.[1]
-  return bearer ?? request.headers["x-api-key"]
+/** What a rule looks at, of Node's request or the framework's. */
+interface RequestHead {
+  readonly headers: RequestHeaders
+}
+
+const headerOf = ({ headers }: RequestHead, name: string): string | undefined => {
+  const value = headers[name]
+  return typeof value === "string" ? value : value?.[0]
+}
+
+const presentedKey = (request: RequestHead): string | undefined => {
+  const bearer = /^Bearer +(\S+)$/i.exec(headerOf(request, "authorization") ?? "")?.[1]
+  return bearer ?? headerOf(request, "x-api-key")
 }
 
 /** The id of the key that a request came with (`anonymous` where none is wanted), or why it is not let in. */
@@ -30,7 +41,7 @@ interface KnownKey {
 
 const wantsKey =
   (keys: ReadonlyArray<KnownKey>) =>
-  (request: HttpServerRequest.HttpServerRequest): Verdict => {
+  (request: RequestHead): Verdict => {
     const key = presentedKey(request)
     if (key === undefined) {
       const message = "This endpoint wants a key: send it as `Authorization: Bearer <key>`."
@@ -51,8 +62,9 @@ const wantsJson = (request: HttpServerRequest.HttpServerRequest): boolean =>
 
 const refuse = (message: string) => new Unauthorized({ status: 403, message })
 
-const fromWebPage = (request: HttpServerRequest.HttpServerRequest): Verdict => {
-  const { host, origin } = request.headers
+const fromWebPage = (request: RequestHead): Verdict => {
+  const host = headerOf(request, "host")
+  const origin = headerOf(request, "origin")
   if (origin !== undefined && !isLoopbackAuthority(origin)) return refuse("Requests from other web pages are refused.")
   if (host !== undefined && !isLoopbackAuthority(host)) return refuse("The Host header must name this machine.")
   return anonymous
@@ -65,26 +77,27 @@ const fromThisMachine = (request: HttpServerRequest.HttpServerRequest): Verdict 
 
 type Responding<E, R> = Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
 
-/** Runs the endpoint if the rule has no objection; tells it whose key it was. */
+/** Runs the endpoint if the rule has no objection. */
 const guardedBy =
   (rule: (request: HttpServerRequest.HttpServerRequest) => Verdict) =>
-  <E, R>(endpoint: Responding<E, R>): Responding<E, Exclude<R, ClientKey> | HttpServerRequest.HttpServerRequest> =>
-    Effect.flatMap(HttpServerRequest.HttpServerRequest, (request): Responding<E, Exclude<R, ClientKey>> => {
-      const id = rule(request)
-      if (typeof id !== "string") return Effect.succeed(errorResponse(wireErrorOf(id)))
-      return wantsJson(request)
-        ? Effect.provideService(endpoint, ClientKey, { id })
-        : Effect.succeed(errorResponse(wireErrorOf(unsupportedMediaType())))
+  <E, R>(endpoint: Responding<E, R>): Responding<E, R | HttpServerRequest.HttpServerRequest> =>
+    Effect.flatMap(HttpServerRequest.HttpServerRequest, (request): Responding<E, R> => {
+      const verdict = rule(request)
+      if (typeof verdict !== "string") return Effect.succeed(errorResponse(wireErrorOf(verdict)))
+      return wantsJson(request) ? endpoint : Effect.succeed(errorResponse(wireErrorOf(unsupportedMediaType())))
     })
+
+/** Whose key a client sends, or why it is not let in. */
+export const clientRule = (settings: Settings): ((request: RequestHead) => Verdict) => {
+  const keys = settings.routerApiKeys.map(({ id, key }) => ({ id, digest: digestOfSetting(Redacted.value(key)) }))
+  if (keys.length > 0) return wantsKey(keys)
+  // Served to everyone on purpose, or bound to this machine: then only web pages are a way in.
+  return settings.routerAllowAnonymous ? () => anonymous : fromWebPage
+}
 
 export const ClientAccessLive = Layer.effect(
   ClientAccess,
-  Effect.map(ServerSettings, ({ settings }) => {
-    const keys = settings.routerApiKeys.map(({ id, key }) => ({ id, digest: digestOfSetting(Redacted.value(key)) }))
-    if (keys.length > 0) return ClientAccess.of(guardedBy(wantsKey(keys)))
-    // Served to everyone on purpose, or bound to this machine: then only web pages are a way in.
-    return ClientAccess.of(guardedBy(settings.routerAllowAnonymous ? () => anonymous : fromWebPage))
-  })
+  Effect.map(ServerSettings, ({ settings }) => ClientAccess.of(guardedBy(clientRule(settings))))
 )
 
 export const AdminAccessLive = Layer.effect(

@@ -2,8 +2,9 @@
  * Clients that do not read. An answer waits for its reader, so a reader who never comes would keep its connection, its
  * place and its upstream for ever.
  */
-import type { Server, ServerResponse } from "node:http"
+import type { ServerResponse } from "node:http"
 import type { Socket } from "node:net"
+import type { DrainingServer } from "./DrainingServer.ts"
 
 /** How often answers are looked at that take longer than any may. */
 const sweepMillis = 1_000
@@ -15,7 +16,7 @@ interface ClientDeadlines {
   readonly responseMillis: number
 }
 
-export const cutStalledClients = (server: Server, { responseMillis, stallMillis }: ClientDeadlines): Server => {
+export const cutStalledClients = (server: DrainingServer, { responseMillis, stallMillis }: ClientDeadlines): void => {
   const answering = new Map<Socket, Set<ServerResponse>>()
   const dueAt = new Map<ServerResponse, number>()
 
@@ -29,7 +30,7 @@ export const cutStalledClients = (server: Server, { responseMillis, stallMillis 
   }, sweepMillis)
   sweep.unref()
 
-  server.on("request", ({ socket }, response) => {
+  server.watch(({ socket }, response) => {
     const pending = answering.get(socket) ?? new Set()
     answering.set(socket, pending.add(response))
     dueAt.set(response, performance.now() + responseMillis)
@@ -44,5 +45,5 @@ export const cutStalledClients = (server: Server, { responseMillis, stallMillis 
     // Between two requests, or with bytes that nobody takes. A client that waits for its answer may wait.
     if (!answering.has(socket) || socket.writableLength > 0) socket.destroy()
   })
-  return server.on("close", () => clearInterval(sweep))
+  server.on("close", () => clearInterval(sweep))
 }

@@ -9,7 +9,7 @@ import { Cause, Effect, SchemaIssue } from "effect"
 import { HttpRouter, HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiError } from "effect/http-api"
 import { ServerSettings } from "../ServerSettings.ts"
-import { type EdgeError, errorResponse, wireError, type WireError, wireErrorOf } from "./errors.ts"
+import { type EdgeError, errorResponse, internalError, wireError, type WireError, wireErrorOf } from "./errors.ts"
 import { bodyTooLarge, requestIdOf, unsupportedMediaType } from "./request.ts"
 
 /** Paths of the API by pattern, with their methods. `*` takes the rest of a path. */
@@ -48,7 +48,7 @@ const notFound = (path: string): EdgeError =>
   })
 
 /** No route took the request: the path is unknown, or its method is. */
-const unrouted = (request: HttpServerRequest.HttpServerRequest) => {
+export const unrouted = (request: HttpServerRequest.HttpServerRequest) => {
   const path = request.url.split("?")[0] ?? "/"
   const allowed = allowedMethods(path)
   // A path that its own pattern and method do not take has a part that is longer than any name here.
@@ -75,13 +75,6 @@ const schemaProblem = (error: HttpApiError.HttpApiSchemaError): EdgeError => {
     status: 400
   })
 }
-
-const internalError: WireError = wireError(
-  500,
-  "api_error",
-  "internal_error",
-  "The router failed to handle this request."
-)
 
 /** Answers of the framework that have no envelope: a wrong content type, a body that is too large. */
 const envelopeFor = (status: number, maxBodyBytes: number): WireError => {
@@ -118,7 +111,7 @@ const failureResponse = (
     return Effect.succeed(errorResponse(wireErrorOf(schemaProblem(error))))
   }
   return Effect.logError("A request failed in an unforeseen way.", cause).pipe(
-    Effect.annotateLogs({ request_id: requestIdOf(request) }),
+    Effect.annotateLogs({ request_id: requestIdOf(request.headers) }),
     Effect.as(errorResponse(internalError))
   )
 }
@@ -139,7 +132,7 @@ export const EdgeLive = HttpRouter.middleware(
         failed && response.body._tag !== "Stream" && !isJson(response)
           ? errorResponse(envelopeFor(response.status, maxBodyBytes))
           : response
-      const id = enveloped.headers["x-request-id"] ?? requestIdOf(request)
+      const id = enveloped.headers["x-request-id"] ?? requestIdOf(request.headers)
       return HttpServerResponse.setHeaders(enveloped, {
         ...(failed ? { "x-request-id": id } : {}),
         ...(sandbox ? { "x-router-sandbox": "true" } : {})

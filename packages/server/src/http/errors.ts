@@ -154,6 +154,14 @@ export const wireErrorOf = (error: EdgeError): WireError => {
   }
 }
 
+/** A defect: what went wrong stands in the log. */
+export const internalError: WireError = wireError(
+  500,
+  "api_error",
+  "internal_error",
+  "The router failed to handle this request."
+)
+
 /** A response with the envelope. */
 export const errorResponse = (
   { body, retryAfter, status }: WireError,

@@ -1,6 +1,7 @@
 /** Requests that are not HTTP enough to reach a route: they get the envelope too, and the connection ends. */
-import type { Server, ServerResponse } from "node:http"
+import type { ServerResponse } from "node:http"
 import type { Duplex } from "node:stream"
+import type { DrainingServer } from "./DrainingServer.ts"
 import { wireError } from "./errors.ts"
 
 const statusOf = (code: string | undefined): readonly [status: number, reason: string, message: string] => {
@@ -14,9 +15,9 @@ const statusOf = (code: string | undefined): readonly [status: number, reason: s
   }
 }
 
-export const answerMalformedRequests = (server: Server): Server => {
+export const answerMalformedRequests = (server: DrainingServer): void => {
   const answers = new WeakMap<Duplex, ServerResponse>()
-  server.on("request", ({ socket }, response) => {
+  server.watch(({ socket }, response) => {
     answers.set(socket, response)
     response.once("close", () => answers.delete(socket))
   })
@@ -26,7 +27,7 @@ export const answerMalformedRequests = (server: Server): Server => {
     const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(body) }
     response.writeHead(417, { ...headers, connection: "close" }).end(body)
   })
-  return server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+  server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
     // Amid another answer these bytes would be taken for a part of it.
     if (error.code === "ECONNRESET" || !socket.writable || answers.get(socket)?.headersSent === true) {
       socket.destroy()

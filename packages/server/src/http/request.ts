@@ -1,21 +1,22 @@
 /**
  * What every handler needs of a request: its id, and a JSON body within bounds.
  */
-import { toIncomingMessage } from "@effect/platform-node/NodeHttpServerRequest"
 import { InvalidRequest, type Overloaded } from "@llm-router/domain/RouterError"
 import { Effect } from "effect"
-import type { HttpServerRequest } from "effect/http"
 import { randomUUID } from "node:crypto"
-import type { Readable } from "node:stream"
+import type { IncomingMessage, ServerResponse } from "node:http"
 import { noRoomForBody, type Ticket } from "./Admission.ts"
+
+/** As Node and the framework give them: in lower case, one value each but for few. */
+export type RequestHeaders = Readonly<Record<string, string | ReadonlyArray<string> | undefined>>
 
 /** An id that can stand in a header, a log line and a URL. */
 const saneRequestId = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/
 
 /** The caller's `x-request-id` if it is sane, else a new one. */
-export const requestIdOf = (request: HttpServerRequest.HttpServerRequest): string => {
-  const given = request.headers["x-request-id"]
-  return given !== undefined && saneRequestId.test(given) ? given : randomUUID()
+export const requestIdOf = (headers: RequestHeaders): string => {
+  const given = headers["x-request-id"]
+  return typeof given === "string" && saneRequestId.test(given) ? given : randomUUID()
 }
 
 const jsonType = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i
@@ -24,28 +25,21 @@ export const isJsonType = (contentType: string): boolean => jsonType.test(conten
 
 /** The bytes of a JSON body. Whether they are JSON is the reader's to see. */
 export const jsonBody = (
-  request: HttpServerRequest.HttpServerRequest,
+  request: IncomingMessage,
+  response: ServerResponse,
   maxBytes: number,
   ticket: Ticket
 ): Effect.Effect<Buffer, InvalidRequest | Overloaded> => {
-  if (!isJsonType(request.headers["content-type"] ?? "")) {
-    return Effect.fail(unsupportedMediaType())
-  }
-  return request.headers["expect"] === undefined
-    ? readBody(toIncomingMessage(request), maxBytes, ticket)
-    : // The platform tells a client that waits for "100 Continue" to go on.
-      Effect.mapBoth(request.arrayBuffer, {
-        onSuccess: (bytes) => Buffer.from(bytes),
-        onFailure: ({ reason }) =>
-          reason._tag === "RequestParseError" && reason.reason === "BodyTooLarge"
-            ? bodyTooLarge(maxBytes)
-            : unreadable()
-      })
+  if (!isJsonType(request.headers["content-type"] ?? "")) return Effect.fail(unsupportedMediaType())
+  // Seen before a client that waits for "100 Continue" has sent anything of it.
+  if (Number(request.headers["content-length"] ?? 0) > maxBytes) return Effect.fail(bodyTooLarge(maxBytes))
+  if (request.headers.expect !== undefined) response.writeContinue()
+  return readBody(request, maxBytes, ticket)
 }
 
 /** Reads a body up to its bound. What is over it is refused while it comes, not after. */
 const readBody = (
-  source: Readable,
+  source: IncomingMessage,
   maxBytes: number,
   ticket: Ticket
 ): Effect.Effect<Buffer, InvalidRequest | Overloaded> =>

@@ -1,0 +1,225 @@
+/**
+ * Chat completions, from Node's request to Node's response. Nearly every request is one, so they go past the
+ * framework's routing, contexts and streams; every other endpoint goes through them. Bytes in, bytes out: reads a
+ * request, hands it to the router, and writes the answer as JSON or as a stream.
+ */
+import { type ChatRequest, type ClientSignals, parseChatRequest } from "@llm-router/domain/ChatRequest"
+import { decimalOf } from "@llm-router/domain/Money"
+import type { RouteError } from "@llm-router/domain/RouterError"
+import { end, silence } from "@llm-router/router/openrouter/Exchange"
+import { type Routed, type RoutedAnswer, type RoutedStream, Router } from "@llm-router/router/Router"
+import { Watchdog } from "@llm-router/router/Watchdog"
+import { Cause, Effect, Fiber, Layer, type Scope } from "effect"
+import type { IncomingMessage, ServerResponse } from "node:http"
+import { ServerSettings } from "../ServerSettings.ts"
+import { Admission } from "./Admission.ts"
+import { clientRule } from "./authorization.ts"
+import { NodeServer } from "./DrainingServer.ts"
+import { type EdgeError, internalError, wireErrorOf } from "./errors.ts"
+import { KeyLimits } from "./KeyLimits.ts"
+import { planView } from "./plan.ts"
+import { jsonBody, requestIdOf } from "./request.ts"
+import { cutOffError, done, errorEvent, keepAliveEvent } from "./sse.ts"
+import { type Headers, writeEnd, writeError, writeJson, writePiece } from "./write.ts"
+
+type Kind = "completion" | "plan"
+
+const paths: ReadonlyMap<string, Kind> = new Map([
+  ["/v1/chat/completions", "completion"],
+  ["/chat/completions", "completion"],
+  ["/v1/route", "plan"]
+])
+
+/** What a request asks for, if it is a chat request. */
+const kindOf = ({ headers, httpVersion, method, url = "" }: IncomingMessage): Kind | undefined => {
+  // Without a host, a request of HTTP/1.1 is for nobody, which the edge says.
+  if (method !== "POST" || (headers.host === undefined && httpVersion === "1.1")) return undefined
+  const query = url.indexOf("?")
+  const kind = paths.get(query < 0 ? url : url.slice(0, query))
+  return kind === "completion" && headers["x-router-dry-run"] === "true" ? "plan" : kind
+}
+
+const stringOf = (header: string | ReadonlyArray<string> | undefined): string | undefined =>
+  typeof header === "string" ? header : header?.[0]
+
+const signalsOf = ({ headers }: IncomingMessage, keyId: string): ClientSignals => ({
+  keyId,
+  userAgent: headers["user-agent"] ?? "",
+  sessionId: stringOf(headers["x-session-id"]),
+  traceparent: stringOf(headers["traceparent"])
+})
+
+/** One request and where its answer goes. */
+interface Call {
+  readonly id: string
+  readonly kind: Kind
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  /** Of every answer to it, errors too. */
+  readonly headers: Headers
+}
+
+const decisionHeaders = ({ headers }: Call, { attempts, decision, model }: Routed): Headers => ({
+  ...headers,
+  "x-router-category": decision.category,
+  "x-router-source": decision.source,
+  "x-router-confidence": decision.confidence.toFixed(3),
+  "x-router-model": model(),
+  "x-router-attempts": String(attempts())
+})
+
+/** The headers of a stream, once. */
+const begin = (call: Call, routed: Routed): void => {
+  if (call.response.headersSent) return
+  call.response.writeHead(200, {
+    ...decisionHeaders(call, routed),
+    "content-type": "text/event-stream; charset=utf-8",
+    "cache-control": "no-cache",
+    "x-accel-buffering": "no"
+  })
+}
+
+export const CompletionsLive = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const server = yield* NodeServer
+    const router = yield* Router
+    const admission = yield* Admission
+    const limits = yield* KeyLimits
+    const { after, now } = yield* Watchdog
+    const { keepAliveMillis, maxBodyBytes, sandbox, settings } = yield* ServerSettings
+    const keyOf = clientRule(settings)
+
+    const readChat = Effect.fnUntraced(function* ({ id, request, response }: Call) {
+      const keyId = keyOf(request)
+      if (typeof keyId !== "string") return yield* keyId
+      yield* limits.admit(keyId)
+      const ticket = yield* admission.enter
+      const body = yield* jsonBody(request, response, maxBodyBytes, ticket)
+      yield* ticket.place
+      return yield* Effect.fromResult(parseChatRequest(id, signalsOf(request, keyId), body))
+    })
+
+    /** Hands on a stream, piece by piece. */
+    const relay = ({ id, response }: Call, answer: RoutedStream): Effect.Effect<void> => {
+      const step: Effect.Effect<void> = Effect.matchEffect(answer.next, {
+        onSuccess: (chunk): Effect.Effect<void> => {
+          if (chunk === end) return Effect.flatMap(answer.completed, () => writeEnd(response, done))
+          const full = writePiece(response, chunk === silence ? keepAliveEvent(id, now()) : chunk)
+          return full === undefined ? step : Effect.flatMap(full, () => step)
+        },
+        onFailure: (reason) =>
+          Effect.flatMap(answer.brokeOff(reason), (error) => writeEnd(response, errorEvent(cutOffError(error))))
+      })
+      return step
+    }
+
+    /** No first token for a while: the response begins all the same, with signs of life, and the chain goes on. */
+    const aliveUntilAnswered = (call: Call, routed: Routed): (() => void) => {
+      const { id, response } = call
+      const live = () => {
+        begin(call, routed)
+        if (!response.writableNeedDrain) response.write(keepAliveEvent(id, now()))
+        cancel = after(keepAliveMillis, live)
+      }
+      let cancel = after(keepAliveMillis, live)
+      return () => cancel()
+    }
+
+    const answerWhole = (call: Call, routed: Routed, { body, cost }: RoutedAnswer & { readonly _tag: "Json" }) => {
+      const headers = decisionHeaders(call, routed)
+      return writeJson(
+        call.response,
+        200,
+        cost === undefined ? headers : { ...headers, "x-router-cost-usd": decimalOf(cost) },
+        body
+      )
+    }
+
+    const answerRouted = (call: Call, chat: ChatRequest, routed: Routed): Effect.Effect<void, never, Scope.Scope> => {
+      const settled = chat.stream ? aliveUntilAnswered(call, routed) : () => undefined
+      return Effect.matchEffect(
+        Effect.onExit(routed.answer, () => Effect.sync(settled)),
+        {
+          onSuccess: (answer) => {
+            if (answer._tag === "Json") return answerWhole(call, routed, answer)
+            begin(call, routed)
+            return relay(call, answer)
+          },
+          onFailure: (error: RouteError) =>
+            call.response.headersSent
+              ? writeEnd(call.response, errorEvent(wireErrorOf(error)))
+              : writeError(call.response, wireErrorOf(error), decisionHeaders(call, routed))
+        }
+      )
+    }
+
+    const refuse = (call: Call, error: EdgeError): Effect.Effect<void> =>
+      writeError(call.response, wireErrorOf(error), call.headers)
+
+    /** Within the budget of its key. */
+    const routedWithin = Effect.fnUntraced(function* (chat: ChatRequest) {
+      const request = yield* router.route(chat)
+      yield* limits.reserve(chat.client.keyId, request)
+      return request
+    })
+
+    const complete = (call: Call, chat: ChatRequest): Effect.Effect<void, never, Scope.Scope> =>
+      Effect.matchEffect(routedWithin(chat), {
+        onFailure: (error) => refuse(call, error),
+        onSuccess: (routed) => answerRouted(call, chat, routed)
+      })
+
+    const plan = (call: Call, chat: ChatRequest): Effect.Effect<void> =>
+      Effect.matchEffect(router.plan(chat), {
+        onFailure: (error) => refuse(call, error),
+        onSuccess: (planned) => writeJson(call.response, 200, call.headers, JSON.stringify(planView(planned, call.id)))
+      })
+
+    const answer = (call: Call): Effect.Effect<void, never, Scope.Scope> =>
+      Effect.matchEffect(readChat(call), {
+        onFailure: (error) => refuse(call, error),
+        onSuccess: (chat): Effect.Effect<void, never, Scope.Scope> =>
+          call.kind === "plan" ? plan(call, chat) : complete(call, chat)
+      })
+
+    const failed = (call: Call, cause: Cause.Cause<never>): Effect.Effect<void> => {
+      // The caller left, or the process ends: nobody reads an answer.
+      if (Cause.hasInterruptsOnly(cause)) return Effect.sync(() => void call.response.destroy())
+      return Effect.logError("A request failed in an unforeseen way.", cause).pipe(
+        Effect.annotateLogs({ request_id: call.id }),
+        Effect.andThen(
+          Effect.suspend(() => {
+            if (!call.response.headersSent) return writeError(call.response, internalError, call.headers)
+            call.response.destroy()
+            return Effect.void
+          })
+        )
+      )
+    }
+
+    const scope = yield* Effect.scope
+    const run = Effect.runForkWith(yield* Effect.context<never>())
+
+    server.takes = (request, response) => {
+      const kind = kindOf(request)
+      if (kind === undefined) return false
+      const id = requestIdOf(request.headers)
+      const headers: Headers = sandbox ? { "x-request-id": id, "x-router-sandbox": "true" } : { "x-request-id": id }
+      const call: Call = { id, kind, request, response, headers }
+      const fiber = Fiber.runIn(
+        run(
+          Effect.onExit(Effect.scoped(answer(call)), (exit) =>
+            exit._tag === "Failure" ? failed(call, exit.cause) : Effect.void
+          )
+        ),
+        scope
+      )
+      if (fiber.pollUnsafe() === undefined) {
+        response.once("close", () => {
+          if (!response.writableEnded) fiber.interruptUnsafe()
+        })
+      }
+      return true
+    }
+  })
+)
