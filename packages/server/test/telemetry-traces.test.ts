@@ -34,7 +34,6 @@ describe("a trace", () => {
   · llm_router.request.id = …
   · llm_router.category = code
   · llm_router.source = keywords
-  · llm_router.confidence = …
   · llm_router.model = b/two
   · llm_router.attempts = 2
   · llm_router.outcome = success
@@ -42,7 +41,6 @@ describe("a trace", () => {
   · http.response.status_code = 200
   ! llm_router.fallback a/one unavailable
   classify
-    · llm_router.category = code
     · llm_router.source = keywords
     · llm_router.confidence = …
   chat a/one [error]
