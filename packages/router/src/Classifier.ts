@@ -37,10 +37,14 @@ export interface Classified {
   readonly latencyMillis: number
 }
 
+type TraceHeaders = Readonly<Record<string, string>>
+
 /** Who asks for a classification, and pays for it where nobody has asked the same before. */
 export interface Asker {
   readonly requestId: string
   readonly keyId: string
+  /** They go to a model of one's own, no further. */
+  readonly traceHeaders: TraceHeaders
   /** What the classification cost this asker so far; of a verdict that was there already, nothing. */
   spent: PicoDollars
 }
@@ -95,7 +99,7 @@ export class Classifier extends Context.Service<
         const ask = Effect.fnUntraced(function* (backend: Backend, { asker, config, text }: Question) {
           const permit = yield* circuits.admit(circuitOf(backend), config.circuit)
           const verdict = yield* (
-            backend === "ollama" ? ollama.classify(config, text) : api.classify(config, text, asker)
+            backend === "ollama" ? ollama.classify(config, text, asker.traceHeaders) : api.classify(config, text, asker)
           ).pipe(
             Effect.tapError((error) => permit.settle({ _tag: "Failure", error, retryAfterMillis: undefined })),
             Effect.onInterrupt(() => permit.settle({ _tag: "Ignored" }))

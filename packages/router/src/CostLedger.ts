@@ -22,6 +22,7 @@ import { Rollup } from "./ledger/rollup.ts"
 import { attemptRowOf, requestRowOf, settlementRowOf } from "./ledger/rows.ts"
 import { startedWriter } from "./ledger/startedWriter.ts"
 import { type UsageQuery, type UsageReport, usageOfRollup, usageReportOf } from "./ledger/usage.ts"
+import { Telemetry } from "./telemetry/Telemetry.ts"
 import { Watchdog } from "./Watchdog.ts"
 
 export type { LedgerEntry, LedgerTotals, RequestOutcome }
@@ -73,8 +74,6 @@ export class CostLedger extends Context.Service<
     readonly status: () => LedgerStatus
     /** Reported against computed cost by model, of all time; cheap, and live. */
     readonly drift: () => ReadonlyMap<string, Drift>
-    /** Calls after each commit with how long it took and how many rows it had. There is one listener. */
-    readonly onCommit: (listener: (durationMillis: number, rows: number) => void) => void
     /** Where the entries are kept, as `/health` tells it. */
     readonly location: string
   }
@@ -111,8 +110,7 @@ export class CostLedger extends Context.Service<
         usage: (query) => Effect.sync(() => usageReportOf(query.groupBy, usageOfRollup(query, rollup))),
         backup: () => new LedgerUnavailable({ message: "The ledger is kept in memory: set LEDGER_PATH to a file." }),
         status: () => ({ state: "ok", message: undefined, queued: 0, lost: 0 }),
-        drift: () => sums.driftByModel,
-        onCommit: () => undefined
+        drift: () => sums.driftByModel
       })
     })
   )
@@ -122,10 +120,10 @@ export class CostLedger extends Context.Service<
       CostLedger,
       Effect.gen(function* () {
         const { now } = yield* Watchdog
+        const { metrics } = yield* Telemetry
         const path = resolve(options.path)
         const sums = new LedgerSums(now())
         let onUnsettled: (entry: UnsettledEntry) => void = () => undefined
-        let onCommit: (durationMillis: number, rows: number) => void = () => undefined
         const reader = yield* Effect.acquireRelease(
           Effect.sync(() => new LedgerReader(path, () => connect())),
           ({ close }) => close
@@ -136,7 +134,7 @@ export class CostLedger extends Context.Service<
           now,
           onSnapshot: (snapshot) => sums.addEarlier(snapshot),
           onStart: () => connect(),
-          onCommit: (durationMillis, rows) => onCommit(durationMillis, rows)
+          metrics
         })
         /** Lets the reading thread know of every commit, once both threads are there. */
         const connect = (): void => {
@@ -209,10 +207,7 @@ export class CostLedger extends Context.Service<
             yield* Effect.mapError(reader.ask({ _tag: "Backup", path: resolve(target) }), unavailable)
           }),
           status: () => (damage === undefined ? writer.status() : { ...writer.status(), damage }),
-          drift: () => sums.driftByModel,
-          onCommit: (listener) => {
-            onCommit = listener
-          }
+          drift: () => sums.driftByModel
         })
       })
     )

@@ -8,10 +8,12 @@ import type { Usage } from "@llm-router/domain/Usage"
 import { Context, Effect, Layer, Redacted, Scope } from "effect"
 import { Pool } from "undici"
 import { completionOf, type JsonAnswer } from "./openrouter/completion.ts"
-import { reasonOf } from "./openrouter/errors.ts"
+import { reasonOf, withoutKey } from "./openrouter/errors.ts"
 import { end, Exchange, ExchangeError, type ExchangeLimits, silence } from "./openrouter/Exchange.ts"
 import { parseFields } from "./openrouter/json.ts"
 import { openStream, type StreamAnswer } from "./openrouter/stream.ts"
+import { propagationHeaders } from "./telemetry/propagation.ts"
+import type { Span } from "./telemetry/Span.ts"
 import { Watchdog } from "./Watchdog.ts"
 
 export type { JsonAnswer, StreamAnswer }
@@ -41,6 +43,8 @@ export interface ModelCall {
   readonly request: ChatRequest
   readonly fields: UpstreamFields
   readonly limits: ExchangeLimits
+  /** The attempt's, where it is traced. */
+  readonly span?: Span | undefined
 }
 
 /** An error's body is read up to here, an answer's up to here; what is longer is no answer of a chat model. */
@@ -78,20 +82,19 @@ export class ModelClient extends Context.Service<
           ),
           (opened) => Effect.promise(() => opened.destroy())
         )
+        const key = settings.apiKey === undefined ? undefined : Redacted.value(settings.apiKey)
         const fixedHeaders: Readonly<Record<string, string>> = {
           "content-type": "application/json",
           "accept-encoding": "identity",
           "http-referer": settings.referer,
           "x-title": settings.title,
-          ...(settings.apiKey === undefined ? {} : { authorization: `Bearer ${Redacted.value(settings.apiKey)}` })
+          ...(key === undefined ? {} : { authorization: `Bearer ${key}` })
         }
 
-        const headersFor = ({ request }: ModelCall): Record<string, string> => ({
+        const headersFor = ({ request, span }: ModelCall): Record<string, string> => ({
           ...fixedHeaders,
           accept: request.stream ? "text/event-stream" : "application/json",
-          ...(settings.tracePropagation && request.client.traceparent !== undefined
-            ? { traceparent: request.client.traceparent }
-            : {})
+          ...(settings.tracePropagation ? propagationHeaders(request.client, span) : {})
         })
 
         const start = (call: ModelCall, scope: Scope.Scope) =>
@@ -122,6 +125,7 @@ export class ModelClient extends Context.Service<
           if (succeeded && streams && call.request.stream) {
             return yield* openStream(exchange, {
               dropUsageChunk: !call.request.wantsUsage,
+              key,
               now: watchdog.now
             })
           }
@@ -160,7 +164,7 @@ export class ModelClient extends Context.Service<
                   return Effect.fail(
                     new ModelError({
                       model: call.fields.model,
-                      reason: error instanceof ExchangeError ? reasonOfExchange(error) : error
+                      reason: error instanceof ExchangeError ? reasonOfExchange(error) : withoutKey(error, key)
                     })
                   )
                 })

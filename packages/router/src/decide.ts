@@ -12,6 +12,8 @@ import { type Asker, Classifier } from "./Classifier.ts"
 import { classifyByKeywords } from "./classifiers/keywords.ts"
 import { type HumanWords, humanWords } from "./humanWords.ts"
 import { sessionIdOf, SessionMemory } from "./sessions.ts"
+import { propagationHeaders } from "./telemetry/propagation.ts"
+import type { Span } from "./telemetry/Span.ts"
 import { toolsNeeded } from "./toolsNeeded.ts"
 import { Watchdog } from "./Watchdog.ts"
 
@@ -64,7 +66,7 @@ const goesOn = (config: RouterConfig, { kind, text }: HumanWords): boolean =>
 export class Decisions extends Context.Service<
   Decisions,
   {
-    readonly decide: (config: RouterConfig, request: ChatRequest) => Effect.Effect<Decided, UnknownModel>
+    readonly decide: (config: RouterConfig, request: ChatRequest, span?: Span) => Effect.Effect<Decided, UnknownModel>
     /** Notes what a request that is sent was about, for the short messages that follow it. */
     readonly remember: (request: ChatRequest, decision: Decision) => void
   }
@@ -168,7 +170,7 @@ export class Decisions extends Context.Service<
           remember: ({ user }, { category, source }) => {
             if (user !== undefined && fromWords.has(source)) sessions.remember(user, category, now())
           },
-          decide: Effect.fnUntraced(function* (config, request) {
+          decide: Effect.fnUntraced(function* (config, request, span) {
             const words = humanWords(request)
             const sessionId = sessionIdOf(request, words)
             if (!routedNames.has(request.model)) {
@@ -176,7 +178,12 @@ export class Decisions extends Context.Service<
               return { decision, ownsModels: decision.category === directCategory, sessionId, cost: 0n }
             }
             const tools = byTools(request, words)
-            const asker: Asker = { requestId: request.id, keyId: request.client.keyId, spent: 0n }
+            const asker: Asker = {
+              requestId: request.id,
+              keyId: request.client.keyId,
+              traceHeaders: propagationHeaders(request.client, span),
+              spent: 0n
+            }
             const decision =
               tools === undefined ? yield* byWords(config, request, words, asker) : decisionOf(config, "tools", tools)
             return { decision, ownsModels: false, sessionId, cost: asker.spent }

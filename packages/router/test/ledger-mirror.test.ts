@@ -5,7 +5,7 @@ import { hoursPerDay, Rollup, type Series } from "../src/ledger/rollup.ts"
 import { attemptRowOf } from "../src/ledger/rows.ts"
 import { addTally, places } from "../src/ledger/tally.ts"
 import { groupedUsage, type UsageDimension, usageOfRollup, usageReportOf } from "../src/ledger/usage.ts"
-import { entryOf, hour, newPath, open, opened, randomEntry, randomsOf, start, until } from "./ledgerTools.ts"
+import { entryOf, hour, newPath, open, opened, randomEntry, randomsOf, start } from "./ledgerTools.ts"
 
 const rowsOf = (seed: number, count: number) => {
   const random = randomsOf(seed)
@@ -128,20 +128,6 @@ describe("a ledger that answers from memory", () => {
           500 + index
         )
       }
-    })
-  )
-
-  it.effect("tells of its commits", () =>
-    Effect.gen(function* () {
-      const ledger = yield* open(yield* newPath)
-      let stored = 0
-      ledger.onCommit((durationMillis, rows) => {
-        assert.isAtLeast(durationMillis, 0)
-        stored += rows
-      })
-      for (let index = 0; index < 1_000; index++) ledger.appendAttempt(entryOf())
-      yield* ledger.committed
-      yield* until(() => stored === 1_000)
     })
   )
 })

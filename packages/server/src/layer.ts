@@ -6,9 +6,10 @@ import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Api } from "@llm-router/api/Api"
 import { routerLayer, type RouterOptions } from "@llm-router/router/layer"
+import { Telemetry, type TelemetryService } from "@llm-router/router/telemetry/Telemetry"
 import { startSandbox } from "@llm-router/testing/sandbox"
 import { ByteSize, Clock, Effect, Layer, Redacted } from "effect"
-import { HttpIncomingMessage, HttpMiddleware, HttpRouter } from "effect/http"
+import { HttpClient, HttpIncomingMessage, HttpMiddleware, HttpRouter } from "effect/http"
 import { HttpApiBuilder, HttpApiScalar } from "effect/http-api"
 import { announced } from "./banner.ts"
 import { Admission } from "./http/Admission.ts"
@@ -28,6 +29,9 @@ import { Lifecycle } from "./Lifecycle.ts"
 import { loggingLayer } from "./logging.ts"
 import { ServerSettings } from "./ServerSettings.ts"
 import type { LoadedSettings, Settings } from "./settings.ts"
+import { gauges } from "./telemetry/gauges.ts"
+import { measure } from "./telemetry/httpRequests.ts"
+import { telemetryLayer } from "./telemetry/layer.ts"
 import { version } from "./version.ts"
 
 interface Upstream {
@@ -100,7 +104,7 @@ const routes = Layer.mergeAll(
 )
 
 /** Request heads within 30 s, whole requests within 2 min; then the answer, for as long as its reader reads. */
-const nodeServerOf = (settings: Settings): DrainingServer => {
+const nodeServerOf = (settings: Settings, telemetry: TelemetryService): DrainingServer => {
   const server = new DrainingServer({
     headersTimeout: 30_000,
     requestTimeout: 120_000,
@@ -124,6 +128,7 @@ const nodeServerOf = (settings: Settings): DrainingServer => {
     responseMillis: 150_000 + settings.requestTimeoutMillis + settings.clientStallTimeoutMillis
   })
   answerMalformedRequests(server)
+  measure(server, telemetry)
   return server
 }
 
@@ -147,7 +152,14 @@ export const serverLayer = (loaded: LoadedSettings) => {
         gracefulShutdownTimeout: settings.shutdownGraceMillis
       })
     )
-  ).pipe(Layer.provideMerge(Layer.sync(NodeServer, () => nodeServerOf(settings))))
+  ).pipe(
+    Layer.provideMerge(
+      Layer.effect(
+        NodeServer,
+        Effect.map(Telemetry, (telemetry) => nodeServerOf(settings, telemetry))
+      )
+    )
+  )
   const about = Layer.effect(
     ServerSettings,
     Effect.map(Clock.currentTimeMillis, (startedAtMillis) =>
@@ -166,9 +178,11 @@ export const serverLayer = (loaded: LoadedSettings) => {
   const bounds = Layer.mergeAll(
     Layer.succeed(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(settings.routerMaxBodyBytes)),
     // Spans are made by hand; the framework's would double the cost of a request.
-    Layer.succeed(HttpMiddleware.TracerDisabledWhen, () => true)
+    Layer.succeed(HttpMiddleware.TracerDisabledWhen, () => true),
+    // Nor the client's, which would send headers of its own (b3 too) to everyone.
+    Layer.succeed(HttpClient.TracerDisabledWhen, () => true)
   )
-  return Layer.mergeAll(announced, readiness).pipe(
+  return Layer.mergeAll(announced, readiness, gauges).pipe(
     Layer.provideMerge(HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true })),
     // What is under way is interrupted after the grace time, before the server waits for its last connection.
     Layer.provideMerge(CompletionsLive),
@@ -176,6 +190,8 @@ export const serverLayer = (loaded: LoadedSettings) => {
     Layer.provideMerge(Layer.mergeAll(Admission.layer, KeyLimits.layer)),
     Layer.provideMerge(router),
     Layer.provideMerge(Layer.mergeAll(about, Lifecycle.layer, NodeHttpClient.layerUndici)),
+    // At the bottom, so that it ends last: what ends before still has something to tell.
+    Layer.provideMerge(telemetryLayer(settings)),
     Layer.provide(bounds),
     Layer.provide(loggingLayer(settings))
   )

@@ -5,8 +5,9 @@ import { anonymous } from "@llm-router/domain/ChatRequest"
 import { Option, Result, Schema } from "effect"
 import { parseEnv } from "node:util"
 import { isLoopback } from "./loopback.ts"
+import type { Setting } from "./setting.ts"
 import type { KeyedLimit } from "./settingKinds.ts"
-import { type Setting, settingsTable } from "./settingsTable.ts"
+import { settingsTable } from "./settingsTable.ts"
 
 type Table = typeof settingsTable
 

@@ -4,6 +4,7 @@
  */
 import { Effect } from "effect"
 import { type MessagePort, Worker } from "node:worker_threads"
+import type { RouterMetrics } from "../telemetry/RouterMetrics.ts"
 import type { LedgerFault } from "./database.ts"
 import type { LedgerRow } from "./rows.ts"
 import { rowsPerPrune, type Snapshot } from "./store.ts"
@@ -17,8 +18,7 @@ export interface WriterOptions {
   readonly onSnapshot: (snapshot: Snapshot) => void
   /** The writing thread was started, or started again. */
   readonly onStart: () => void
-  /** So many rows were committed, so long after they were handed over. */
-  readonly onCommit: (durationMillis: number, rows: number) => void
+  readonly metrics?: RouterMetrics
 }
 
 export interface LedgerStatus {
@@ -185,7 +185,7 @@ export class LedgerWriter {
     this.#problem = undefined
     this.#fault = undefined
     if (message._tag === "Committed") {
-      this.#options.onCommit(performance.now() - this.#lastWrite, message.rows)
+      this.#options.metrics?.ledgerCommitted((performance.now() - this.#lastWrite) / 1000)
       this.#remove(message.rows)
     }
     if (message._tag === "Pruned" && message.rows < rowsPerPrune) this.#pruneBefore = undefined
@@ -209,6 +209,7 @@ export class LedgerWriter {
   }
 
   #fail(fault: LedgerFault): void {
+    this.#options.metrics?.ledgerFailed()
     this.#busySince = undefined
     if (fault.kind === "refused" && this.#sent > 0) {
       if (this.#sent > 1) this.#singly = this.#sent

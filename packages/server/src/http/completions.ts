@@ -8,10 +8,14 @@ import { decimalOf } from "@llm-router/domain/Money"
 import type { RouteError } from "@llm-router/domain/RouterError"
 import { end, silence } from "@llm-router/router/openrouter/Exchange"
 import { type Routed, type RoutedAnswer, type RoutedStream, Router } from "@llm-router/router/Router"
+import type { Arrival } from "@llm-router/router/telemetry/RequestTelemetry"
+import type { Span } from "@llm-router/router/telemetry/Span"
+import { attributes } from "@llm-router/router/telemetry/spans"
 import { Watchdog } from "@llm-router/router/Watchdog"
 import { Cause, Effect, Fiber, Layer, type Scope } from "effect"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { ServerSettings } from "../ServerSettings.ts"
+import { spanOf } from "../telemetry/httpRequests.ts"
 import { Admission } from "./Admission.ts"
 import { clientRule } from "./authorization.ts"
 import { NodeServer } from "./DrainingServer.ts"
@@ -46,7 +50,8 @@ const signalsOf = ({ headers }: IncomingMessage, keyId: string): ClientSignals =
   keyId,
   userAgent: headers["user-agent"] ?? "",
   sessionId: stringOf(headers["x-session-id"]),
-  traceparent: stringOf(headers["traceparent"])
+  traceparent: stringOf(headers["traceparent"]),
+  tracestate: stringOf(headers["tracestate"])
 })
 
 /** One request and where its answer goes. */
@@ -55,6 +60,7 @@ interface Call {
   readonly kind: Kind
   readonly request: IncomingMessage
   readonly response: ServerResponse
+  readonly span: Span | undefined
   /** Of every answer to it, errors too. */
   readonly headers: Headers
 }
@@ -79,6 +85,12 @@ const begin = (call: Call, routed: Routed): void => {
   })
 }
 
+/** The span has the request's id, and the request's log lines the span's. */
+const toldOf = (span: Span, id: string, answered: Effect.Effect<void>): Effect.Effect<void> => {
+  span.attributes[attributes.requestId] = id
+  return Effect.annotateLogs(answered, { trace_id: span.traceId, span_id: span.spanId })
+}
+
 export const CompletionsLive = Layer.effectDiscard(
   Effect.gen(function* () {
     const server = yield* NodeServer
@@ -96,7 +108,8 @@ export const CompletionsLive = Layer.effectDiscard(
       const ticket = yield* admission.enter
       const body = yield* jsonBody(request, response, maxBodyBytes, ticket)
       yield* ticket.place
-      return yield* Effect.fromResult(parseChatRequest(id, signalsOf(request, keyId), body))
+      const at = performance.now()
+      return { at, chat: yield* Effect.fromResult(parseChatRequest(id, signalsOf(request, keyId), body)) }
     })
 
     /** Hands on a stream, piece by piece. */
@@ -157,14 +170,14 @@ export const CompletionsLive = Layer.effectDiscard(
       writeError(call.response, wireErrorOf(error), call.headers)
 
     /** Within the budget of its key. */
-    const routedWithin = Effect.fnUntraced(function* (chat: ChatRequest) {
-      const request = yield* router.route(chat)
+    const routedWithin = Effect.fnUntraced(function* (chat: ChatRequest, arrival: Arrival) {
+      const request = yield* router.route(chat, arrival)
       yield* limits.reserve(chat.client.keyId, request)
       return request
     })
 
-    const complete = (call: Call, chat: ChatRequest): Effect.Effect<void, never, Scope.Scope> =>
-      Effect.matchEffect(routedWithin(chat), {
+    const complete = (call: Call, chat: ChatRequest, at: number): Effect.Effect<void, never, Scope.Scope> =>
+      Effect.matchEffect(routedWithin(chat, { at, span: call.span }), {
         onFailure: (error) => refuse(call, error),
         onSuccess: (routed) => answerRouted(call, chat, routed)
       })
@@ -178,8 +191,8 @@ export const CompletionsLive = Layer.effectDiscard(
     const answer = (call: Call): Effect.Effect<void, never, Scope.Scope> =>
       Effect.matchEffect(readChat(call), {
         onFailure: (error) => refuse(call, error),
-        onSuccess: (chat): Effect.Effect<void, never, Scope.Scope> =>
-          call.kind === "plan" ? plan(call, chat) : complete(call, chat)
+        onSuccess: ({ at, chat }): Effect.Effect<void, never, Scope.Scope> =>
+          call.kind === "plan" ? plan(call, chat) : complete(call, chat, at)
       })
 
     const failed = (call: Call, cause: Cause.Cause<never>): Effect.Effect<void> => {
@@ -205,15 +218,12 @@ export const CompletionsLive = Layer.effectDiscard(
       if (kind === undefined) return false
       const id = requestIdOf(request.headers)
       const headers: Headers = sandbox ? { "x-request-id": id, "x-router-sandbox": "true" } : { "x-request-id": id }
-      const call: Call = { id, kind, request, response, headers }
-      const fiber = Fiber.runIn(
-        run(
-          Effect.onExit(Effect.scoped(answer(call)), (exit) =>
-            exit._tag === "Failure" ? failed(call, exit.cause) : Effect.void
-          )
-        ),
-        scope
+      const span = spanOf(request)
+      const call: Call = { id, kind, request, response, span, headers }
+      const answered = Effect.onExit(Effect.scoped(answer(call)), (exit) =>
+        exit._tag === "Failure" ? failed(call, exit.cause) : Effect.void
       )
+      const fiber = Fiber.runIn(run(span === undefined ? answered : toldOf(span, id, answered)), scope)
       if (fiber.pollUnsafe() === undefined) {
         response.once("close", () => {
           if (!response.writableEnded) fiber.interruptUnsafe()
