@@ -66,7 +66,7 @@ export class UsageApi extends HttpApiGroup.make("usage")
       OpenApi.annotations({
         summary: "The cost ledger, summed and grouped",
         description:
-          "`from` and `to`: ISO 8601 times (or days), widened to whole hours. `group_by`: a comma-separated list of model, category, source, day, hour, key, purpose, error. `Accept: text/csv` gives the rows as CSV."
+          "`from` and `to`: ISO 8601 times (or days), widened to whole hours. `group_by`: a comma-separated list of model, category, source, day, hour, key, purpose, error. `Accept: text/csv` gives the rows as CSV. `drift_ratio` is what was reported divided by what the price table makes of the same tokens."
       })
     )
   )

@@ -66,13 +66,13 @@ describe("ROUTING_MODE=api", () => {
     }).pipe(withServer({ ...api, ROUTER_API_MODEL: "mini/judge" }))
   )
 
-  it.live("counts what the verdict cost, beside the request and not as one", () =>
+  it.live("counts what the verdict cost, in the cost of the request and not as a request", () =>
     Effect.gen(function* () {
       const upstream = yield* FakeOpenRouter
       yield* upstream.script(judge, says("reasoning"))
       yield* upstream.script("openrouter/aurora-alpha", ok({ usage: { cost: 0.001 } }))
       const answer = yield* chat({ messages: human(aboutCode) })
-      expect(answer.headers.get("x-router-cost-usd")).toBe("0.001")
+      expect(answer.headers.get("x-router-cost-usd")).toBe("0.00102")
       expect(yield* getJson("/metrics")).toMatchObject({
         requests: { total: 1, success: 1, failed: 0 },
         total_cost_usd: 0.00102,

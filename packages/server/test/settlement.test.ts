@@ -56,7 +56,7 @@ describe("an answer that was cut", () => {
     }).pipe(withServer())
   )
 
-  it.live("is not asked for without need, nor in the sandbox", () =>
+  it.live("is not asked for where the upstream said what it cost", () =>
     Effect.gen(function* () {
       const upstream = yield* FakeOpenRouter
       yield* upstream.script(model, ok())

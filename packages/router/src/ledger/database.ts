@@ -136,14 +136,15 @@ const inspect = (path: string): boolean => {
   }
 }
 
-/** Runs the steps that the file has not seen yet, all or none of them. */
-export const migrate = (db: DatabaseSync, steps: ReadonlyArray<string> = migrations): void => {
+/** Runs the steps that the file has not seen yet, all or none of them; gives whether there were any. */
+export const migrate = (db: DatabaseSync, steps: ReadonlyArray<string> = migrations): boolean => {
   db.exec("BEGIN IMMEDIATE")
   try {
     const version = Number(firstOf(db, "PRAGMA user_version"))
     for (const step of steps.slice(version)) db.exec(step)
     if (version < steps.length) db.exec(`PRAGMA user_version = ${steps.length}`)
     db.exec("COMMIT")
+    return version < steps.length
   } catch (error) {
     if (db.isTransaction) db.exec("ROLLBACK")
     throw error
@@ -166,8 +167,8 @@ export const openLedger = (path: string): { readonly db: DatabaseSync; readonly 
       "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; " +
         "PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_limit = 67108864"
     )
-    migrate(db)
-    db.exec("PRAGMA wal_checkpoint(PASSIVE)")
+    // What a migration leaves in the log is more than it will need: nobody reads the file yet, so it can be cut off.
+    db.exec(`PRAGMA wal_checkpoint(${migrate(db) ? "TRUNCATE" : "PASSIVE"})`)
     return { db, checked }
   } catch (error) {
     db.close()

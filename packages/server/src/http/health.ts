@@ -64,7 +64,10 @@ export const HealthHandlers = HttpApiBuilder.group(
     }
 
     const ledgerCheck = (): Check => {
-      const { lost, message, queued, state } = ledger.status()
+      const { damage, lost, message, queued, state } = ledger.status()
+      if (damage !== undefined) {
+        return failing(`${damage}. Stop the router, keep the file, and set LEDGER_PATH to a backup or a new file.`)
+      }
       const losses = lost === 0 ? "" : ` ${lost} entries were lost since the start.`
       if (state === "degraded") return warning(`Entries cannot be stored: ${message}. ${queued} wait.${losses}`)
       return lost === 0 ? ok(`Entries are kept in ${ledger.location}.`) : warning(`Entries are kept again.${losses}`)
