@@ -190,7 +190,7 @@ export class Router extends Context.Service<
               Effect.sync(() => ledger.appendRequest(leftUndecided(request, startedAt, now())))
             )
             const { decision } = decided
-            decisions.remember(request, decision)
+            decisions.remember(decided)
             const chain = chainOf(decision, request)
             const trail = newTrail(chain.skipped)
             const record = outcomeRecorder(request, decision, trail, startedAt)
