@@ -69,6 +69,8 @@ export class Classifier extends Context.Service<
   Classifier,
   {
     readonly mode: RoutingMode
+    /** It asks no language model: a verdict takes microseconds. */
+    readonly isLocal: boolean
     readonly classify: (config: RouterConfig, text: string, requestId: string) => Effect.Effect<Classified>
   }
 >()("@llm-router/router/Classifier") {
@@ -126,6 +128,7 @@ export class Classifier extends Context.Service<
 
         return Classifier.of({
           mode: settings.mode,
+          isLocal: backends.length === 0,
           classify: (config, text, requestId) =>
             Effect.suspend(() => {
               const startedAt = now()

@@ -33,7 +33,7 @@ export interface TurnInContext {
 }
 
 /** What the conversation so far counts, beside 1 for the turn's own words. Chosen on the dialogues of `training`. */
-const weightOf: Readonly<Record<Leaning, number>> = { continuation: 1, followUp: 1, standalone: 0.3, newTopic: 0 }
+const weightOf: Readonly<Record<Leaning, number>> = { continuation: 1, followUp: 1.5, standalone: 0.3, newTopic: 0 }
 
 /** By how much another category must win: once, or twice running. */
 const clearWin = 0.2
@@ -108,8 +108,16 @@ export const inContext = (
   const shares = bounded(scores)
   const own = scores.get(before.category) ?? 0
   if (classification === undefined) {
-    const reason = `nothing else was sure: the ${before.category} conversation goes on`
-    return goingOn(before, { ...before, shares, challenger: undefined }, own, reason)
+    const reason =
+      leaning === "followUp"
+        ? `follow-up of a ${before.category} conversation`
+        : `nothing else was sure: the ${before.category} conversation goes on`
+    return goingOn(
+      before,
+      { ...before, shares, challenger: undefined },
+      before.shares.get(before.category) ?? 0,
+      reason
+    )
   }
   const { category, reasons } = classification
   if (category === before.category) {

@@ -8,6 +8,7 @@ import type { RouterConfig } from "@llm-router/domain/RouterConfig"
 import { UnknownModel } from "@llm-router/domain/RouterError"
 import { Context, Effect, Layer } from "effect"
 import { Classifier } from "./Classifier.ts"
+import { classifyByKeywords } from "./classifiers/keywords.ts"
 import { type Conversation, continued, inContext, type TurnInContext } from "./conversation.ts"
 import { leaningIn, rereadTurns } from "./earlierTurns.ts"
 import { type HumanWords, humanWords } from "./humanWords.ts"
@@ -28,10 +29,10 @@ export interface Decided {
   readonly ownsModels: boolean
   readonly sessionId: string
   /** A human's turn to remember; `undefined` for what the caller forced and for an agent's own requests. */
-  readonly turn: DecidedTurn | undefined
+  readonly turn: RememberedTurn | undefined
 }
 
-interface DecidedTurn {
+interface RememberedTurn {
   readonly keys: ConversationKeys
   readonly before: Conversation | undefined
   readonly after: Conversation | undefined
@@ -132,6 +133,12 @@ export class Decisions extends Context.Service<
           return decisionOf(config, "default", { category, confidence: 0, reasons }, latencyMillis)
         }
 
+        /** Verdicts on earlier turns are worth microseconds, not a language model's time. */
+        const verdictsAtOnce = (config: RouterConfig, request: ChatRequest) => (text: string) =>
+          classifier.isLocal
+            ? classifier.classify(config, text, request.id)
+            : Effect.sync(() => ({ source: "keywords" as const, classification: classifyByKeywords(config, text) }))
+
         const byWords = Effect.fnUntraced(function* (
           config: RouterConfig,
           request: ChatRequest,
@@ -140,7 +147,10 @@ export class Decisions extends Context.Service<
         ): Effect.fn.Return<InConversation> {
           const leaning = leaningIn(config, words.text)
           const known = recalled?.byUser === true && leaning !== "continuation" ? undefined : recalled?.conversation
-          const reread = known === undefined && !isAgents(words) ? rereadTurns(config, words.earlier) : undefined
+          const reread =
+            known === undefined && !isAgents(words)
+              ? yield* rereadTurns(config, words.earlier, verdictsAtOnce(config, request))
+              : undefined
           const conversation = known ?? reread?.conversation
           const before =
             conversation !== undefined && config.categories.has(conversation.category) ? conversation : undefined

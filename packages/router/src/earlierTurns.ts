@@ -1,9 +1,10 @@
 /**
- * The keyword rules' reading of messages as turns of a conversation: microseconds, whichever classifier is in use.
+ * Messages read as turns of a conversation: which of them lean on others, and what they were about together.
  */
 import type { RouterConfig } from "@llm-router/domain/RouterConfig"
+import { Effect } from "effect"
 import { classifyByKeywords } from "./classifiers/keywords.ts"
-import { type Conversation, inContext } from "./conversation.ts"
+import { type Conversation, inContext, type Verdict } from "./conversation.ts"
 import { type Leaning, leaningOf } from "./followUps.ts"
 
 /** What follow-ups look like in any conversation: questions and small talk. Other categories are named by their words. */
@@ -23,15 +24,19 @@ interface EarlierTurns {
 }
 
 /** What a conversation that is not remembered was about, read again from its messages, newest first. */
-export const rereadTurns = (config: RouterConfig, earlier: ReadonlyArray<string>): EarlierTurns => {
+export const rereadTurns = Effect.fnUntraced(function* (
+  config: RouterConfig,
+  earlier: ReadonlyArray<string>,
+  verdictOf: (text: string) => Effect.Effect<Verdict>
+): Effect.fn.Return<EarlierTurns> {
   let conversation: Conversation | undefined
   let about: string | undefined
   for (const text of earlier.toReversed()) {
-    const classification = classifyByKeywords(config, text)
-    const turn = inContext({ source: "keywords", classification }, leaningIn(config, text), conversation)
+    const verdict = yield* verdictOf(text)
+    const turn = inContext(verdict, leaningIn(config, text), conversation)
     if (turn === undefined) continue
     conversation = turn.conversation
-    if (turn.classification.category === classification?.category) about = text
+    if (turn.classification.category === verdict.classification?.category) about = text
   }
   return { conversation, about }
-}
+})

@@ -20,6 +20,9 @@ const opening =
 const newTopic =
   /^(?:[^.!?\n]{0,24}[.!?]\s{1,2})?\W{0,4}(?:by the way|btw|different (?:thing|topic|question|subject)|new (?:topic|question|subject)|something else|another (?:topic|subject)|unrelated|au fait|autre (?:sujet|chose|question)|rien [aà] voir|changeons de sujet|sinon,|cambiando de tema|otra cosa|por cierto|oye,|anderes thema|andere frage|was anderes|[uü]brigens)(?![\p{L}\p{N}])/iu
 
+/** "Ok I take it. Draft a mail to ...": after the sentence that goes on comes one of its own. */
+const secondSentence = /^[^]{12,}?[.!?…]\s/
+
 /** How many words there are, counted up to `most` + 1. */
 const wordCount = (text: string, most: number): number =>
   text.split(/\s+/, 4 * most + 4).filter((word) => /[\p{L}\p{N}]/u.test(word)).length
@@ -32,5 +35,7 @@ export const leaningOf = (text: string, tells: (text: string) => boolean): Leani
   if (newTopic.test(text)) return "newTopic"
   if (fits(text, continuation)) return tells(text) ? "standalone" : "continuation"
   if (fits(text, shortMessage)) return tells(text) ? "standalone" : "followUp"
-  return opening.test(text) && fits(text, longestFollowUp) && !tells(text) ? "followUp" : "standalone"
+  return opening.test(text) && !secondSentence.test(text) && fits(text, longestFollowUp) && !tells(text)
+    ? "followUp"
+    : "standalone"
 }

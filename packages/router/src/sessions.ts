@@ -23,7 +23,7 @@ const namedSession = (request: ChatRequest, words: HumanWords): string | undefin
  * A stable id of the conversation: the caller's own where there is one, else a digest of how the conversation began,
  * which every later request of it repeats.
  */
-export const sessionIdOf = (request: ChatRequest, words: HumanWords): string => {
+const sessionIdOf = (request: ChatRequest, words: HumanWords): string => {
   const named = namedSession(request, words)
   if (named !== undefined) return named
   const system = request.messages.find((message) => message.role === "system" || message.role === "developer")
@@ -92,6 +92,10 @@ const mostSessions = 10_000
 /** The latest conversations, by id and by user: at most 10,000 entries, each for 30 minutes after its last turn. */
 export class ConversationMemory {
   readonly #turns = new Map<string, { readonly last: LastTurn; readonly atMillis: number }>()
+
+  get size(): number {
+    return this.#turns.size
+  }
 
   remember(keys: ConversationKeys, turn: Omit<LastTurn, "turn">, nowMillis: number): void {
     if (keys.turn === undefined) return

@@ -5,15 +5,15 @@ import { builtinCategories } from "@llm-router/domain/builtinCategories"
 import type { Category } from "@llm-router/domain/Category"
 import type { Classification, DecisionSource } from "@llm-router/domain/Decision"
 import { defaultCircuit, type RouterConfig } from "@llm-router/domain/RouterConfig"
-import { Classifier } from "@llm-router/router/Classifier"
+import { Classifier, type RoutingMode } from "@llm-router/router/Classifier"
 import { Decisions } from "@llm-router/router/decide"
 import { Watchdog } from "@llm-router/router/Watchdog"
 import { Effect, Layer } from "effect"
-import { type Dialogue, requestsOf, type Sending } from "./dialogues.ts"
+import { type Dialogue, type labels, requestsOf, type Sending } from "./dialogues.ts"
 
 /** A classifier that asks nobody. */
 export interface LocalClassifier {
-  readonly source: Extract<DecisionSource, "keywords">
+  readonly source: Extract<DecisionSource, RoutingMode>
   readonly classify: (config: RouterConfig, text: string) => Classification | undefined
 }
 
@@ -62,15 +62,46 @@ const customCategories: ReadonlyArray<Category> = [
   )
 ]
 
-const config: RouterConfig = {
-  etag: "dialogues",
-  categories: new Map([...builtinCategories, ...customCategories].map((category) => [category.name, category])),
+const configOf = (categories: ReadonlyArray<Category>): RouterConfig => ({
+  etag: `dialogues of ${categories.length} categories`,
+  categories: new Map(categories.map((category) => [category.name, category])),
   circuit: defaultCircuit,
   prices: new Map()
+})
+
+type Label = (typeof labels)[number]
+
+/** A configuration, and which of its categories serves each label. */
+export interface Catalogue {
+  readonly config: RouterConfig
+  readonly categoryOf: Readonly<Record<Label, string>>
 }
 
-/** `math` has no category of its own among the built-in ones. */
-const expectedOf = (label: string): string => (label === "math" ? "reasoning" : label)
+const builtin = { code: "code", conversation: "conversation", math: "reasoning", reasoning: "reasoning" } as const
+
+/** As shipped. What must be right goes to the models that think, what must read well to those that talk. */
+export const builtinCatalogue: Catalogue = {
+  config: configOf(builtinCategories),
+  categoryOf: {
+    ...builtin,
+    creative: "conversation",
+    translation: "conversation",
+    summarization: "reasoning",
+    extraction: "reasoning"
+  }
+}
+
+/** With a category of its own for every label but `math`. */
+export const customCatalogue: Catalogue = {
+  config: configOf([...builtinCategories, ...customCategories]),
+  categoryOf: {
+    ...builtin,
+    creative: "creative",
+    translation: "translation",
+    summarization: "summarization",
+    extraction: "extraction"
+  }
+}
 
 const settings = { toolsRouting: "auto", defaultCategory: "conversation", defaultModel: "under-test/default" } as const
 
@@ -81,6 +112,7 @@ const decisionsBy = (local: LocalClassifier) =>
         Classifier,
         Classifier.of({
           mode: local.source,
+          isLocal: true,
           classify: (current, text) => {
             const classification = text === "" ? undefined : local.classify(current, text)
             return Effect.succeed({
@@ -110,7 +142,12 @@ export interface ScoredTurn {
 }
 
 /** Decides every request of the dialogues, in order. */
-export const scoredTurns = (dialogues: ReadonlyArray<Dialogue>, local: LocalClassifier, sending: Sending) =>
+export const scoredTurns = (
+  dialogues: ReadonlyArray<Dialogue>,
+  { categoryOf, config }: Catalogue,
+  local: LocalClassifier,
+  sending: Sending
+) =>
   Effect.gen(function* () {
     const decisions = yield* Decisions
     const turns: Array<ScoredTurn> = []
@@ -126,7 +163,7 @@ export const scoredTurns = (dialogues: ReadonlyArray<Dialogue>, local: LocalClas
           turns[turns.length - 1] = { ...last, toolRequests: last.toolRequests + 1, switches }
           continue
         }
-        const expected = expectedOf(turn.category)
+        const expected = categoryOf[turn.category]
         turns.push({
           dialogue: dialogue.id,
           text: turn.content,

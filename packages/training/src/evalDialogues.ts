@@ -5,9 +5,21 @@
 import { classifyByKeywords } from "@llm-router/router/classifiers/keywords"
 import { Console, Effect } from "effect"
 import { dialogues, type Sending } from "./dialogues.ts"
-import { type LocalClassifier, type ScoredTurn, scoredTurns } from "./dialogueScores.ts"
+import {
+  builtinCatalogue,
+  type Catalogue,
+  customCatalogue,
+  type LocalClassifier,
+  type ScoredTurn,
+  scoredTurns
+} from "./dialogueScores.ts"
 
-const keywords: LocalClassifier = { source: "keywords", classify: classifyByKeywords }
+const classifiers: ReadonlyArray<LocalClassifier> = [{ source: "keywords", classify: classifyByKeywords }]
+
+const catalogues: ReadonlyArray<readonly [Catalogue, string]> = [
+  [builtinCatalogue, "the built-in categories"],
+  [customCatalogue, "four more categories"]
+]
 
 const sendings: ReadonlyArray<readonly [Sending, string]> = [
   ["alone", "without context"],
@@ -24,20 +36,31 @@ const percent = (turns: ReadonlyArray<ScoredTurn>): string => {
 const sum = (turns: ReadonlyArray<ScoredTurn>, count: (turn: ScoredTurn) => number): number =>
   turns.reduce((total, turn) => total + count(turn), 0)
 
-const program = Effect.gen(function* () {
-  yield* Console.log(`${keywords.source}: right turns of all, of first ones, of later ones; switches in tool loops`)
+const listsWrong = process.argv.includes("--wrong")
+
+const report = Effect.fnUntraced(function* (catalogue: Catalogue, classifier: LocalClassifier) {
   for (const [sending, title] of sendings) {
-    const turns = yield* scoredTurns(dialogues, keywords, sending)
+    const turns = yield* scoredTurns(dialogues, catalogue, classifier, sending)
     const first = turns.filter(({ isFirst }) => isFirst)
     const later = turns.filter(({ isFirst }) => !isFirst)
     const loops = `${sum(turns, ({ switches }) => switches)} of ${sum(turns, ({ toolRequests }) => toolRequests)}`
-    yield* Console.log(`${title.padEnd(30)}${percent(turns)}${percent(first)}${percent(later)}  ${loops}`)
-    if (sending !== "messages" || !process.argv.includes("--wrong")) continue
+    yield* Console.log(`  ${title.padEnd(30)}${percent(turns)}${percent(first)}${percent(later)}  ${loops}`)
+    if (sending !== "messages" || !listsWrong) continue
     for (const { category, dialogue, expected, reasons, text } of turns) {
-      if (category !== expected)
-        yield* Console.log(`${dialogue} ${expected} ≠ ${category}: ${text} (${reasons.join("; ")})`)
+      if (category === expected) continue
+      yield* Console.log(`    ${dialogue} ${expected}, not ${category}: ${text} (${reasons.join("; ")})`)
     }
   }
 })
 
-await Effect.runPromise(program)
+await Effect.runPromise(
+  Effect.gen(function* () {
+    yield* Console.log("Right turns: of all, of the first ones, of the later ones; switches in tool loops.")
+    for (const classifier of classifiers) {
+      for (const [catalogue, title] of catalogues) {
+        yield* Console.log(`${classifier.source}, ${title}`)
+        yield* report(catalogue, classifier)
+      }
+    }
+  })
+)
