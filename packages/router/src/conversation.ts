@@ -80,6 +80,26 @@ const goingOn = (
   conversation
 })
 
+/** A conversation that begins here. */
+const begun = ({ classification, source }: Verdict): TurnInContext | undefined => {
+  if (classification === undefined) return undefined
+  const shares = bounded(sharesOf(classification))
+  return {
+    source,
+    classification,
+    conversation: { category: classification.category, source, shares, challenger: undefined }
+  }
+}
+
+/** A turn that says nothing by itself, by the verdict on the message that it goes on with. */
+export const resumed = (verdict: Verdict): TurnInContext | undefined => {
+  const turn = begun(verdict)
+  if (turn === undefined) return undefined
+  const { category, reasons } = turn.classification
+  const reason = `follow-up of a ${category} conversation`
+  return { ...turn, classification: { ...turn.classification, reasons: [...reasons, reason] } }
+}
+
 /** A turn that says nothing by itself: no classifier need be asked. */
 export const continued = (before: Conversation): TurnInContext =>
   goingOn(before, before, 0.6, `follow-up of a ${before.category} conversation`)
@@ -91,15 +111,7 @@ export const inContext = (
   before: Conversation | undefined
 ): TurnInContext | undefined => {
   const { classification, source } = verdict
-  if (before === undefined || leaning === "newTopic") {
-    if (classification === undefined) return undefined
-    const shares = bounded(sharesOf(classification))
-    return {
-      source,
-      classification,
-      conversation: { category: classification.category, source, shares, challenger: undefined }
-    }
-  }
+  if (before === undefined || leaning === "newTopic") return begun(verdict)
   if (leaning === "continuation") return continued(before)
   const scores = sharesOf(classification)
   for (const [category, share] of before.shares) {

@@ -9,7 +9,7 @@ import { UnknownModel } from "@llm-router/domain/RouterError"
 import { Context, Effect, Layer } from "effect"
 import { Classifier } from "./Classifier.ts"
 import { classifyByKeywords } from "./classifiers/keywords.ts"
-import { type Conversation, continued, inContext, type TurnInContext } from "./conversation.ts"
+import { type Conversation, continued, inContext, resumed, type TurnInContext } from "./conversation.ts"
 import { leaningIn, rereadTurns } from "./earlierTurns.ts"
 import { type HumanWords, humanWords } from "./humanWords.ts"
 import { type ConversationKeys, conversationKeys, ConversationMemory, type Recalled } from "./sessions.ts"
@@ -163,8 +163,7 @@ export class Decisions extends Context.Service<
           // What tells nothing by itself is about what was last said to be so.
           const about = leaning === "continuation" && before !== undefined ? reread?.about : undefined
           const verdict = yield* classifier.classify(config, about ?? words.text, request.id)
-          const turn =
-            about === undefined ? inContext(verdict, leaning, before) : inContext(verdict, "standalone", undefined)
+          const turn = about === undefined ? inContext(verdict, leaning, before) : resumed(verdict)
           if (turn !== undefined) return inConversation(turn, verdict.latencyMillis)
           return { decision: byDefault(config, words, verdict.latencyMillis), after: before }
         })

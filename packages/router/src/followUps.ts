@@ -23,19 +23,16 @@ const newTopic =
 /** "Ok I take it. Draft a mail to ...": after the sentence that goes on comes one of its own. */
 const secondSentence = /^[^]{12,}?[.!?…]\s/
 
-/** How many words there are, counted up to `most` + 1. */
-const wordCount = (text: string, most: number): number =>
-  text.split(/\s+/, 4 * most + 4).filter((word) => /[\p{L}\p{N}]/u.test(word)).length
+const wordCount = (text: string): number => text.split(/\s+/).filter((word) => /[\p{L}\p{N}]/u.test(word)).length
 
 const fits = (text: string, limit: { readonly words: number; readonly characters: number }): boolean =>
-  text.length <= limit.characters && wordCount(text, limit.words) <= limit.words
+  text.length <= limit.characters && wordCount(text) <= limit.words
 
 /** Short words lean on the conversation unless they `tell`: "a poem" and "fix the bug" say what they are about. */
 export const leaningOf = (text: string, tells: (text: string) => boolean): Leaning => {
   if (newTopic.test(text)) return "newTopic"
   if (fits(text, continuation)) return tells(text) ? "standalone" : "continuation"
   if (fits(text, shortMessage)) return tells(text) ? "standalone" : "followUp"
-  return opening.test(text) && !secondSentence.test(text) && fits(text, longestFollowUp) && !tells(text)
-    ? "followUp"
-    : "standalone"
+  const goesOn = fits(text, longestFollowUp) && opening.test(text) && !secondSentence.test(text)
+  return goesOn && !tells(text) ? "followUp" : "standalone"
 }

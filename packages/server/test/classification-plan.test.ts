@@ -273,13 +273,14 @@ describe("a conversation", () => {
     Effect.gen(function* () {
       const messages = [
         ...human("write a python function that sorts a list"),
-        { role: "assistant", content: "def sort(items): ..." },
-        ...human("does it work for an empty one?")
+        { role: "assistant", content: "def sort(items): ..." }
       ]
-      expect(yield* planOf({ messages })).toMatchObject({
-        category: "code",
-        reasons: [expect.stringContaining("code conversation")]
-      })
+      for (const words of ["does it work for an empty one?", "ok"]) {
+        expect(yield* planOf({ messages: [...messages, ...human(words)] })).toMatchObject({
+          category: "code",
+          reasons: expect.arrayContaining(["follow-up of a code conversation"])
+        })
+      }
     }).pipe(withServer())
   )
 })
