@@ -83,7 +83,12 @@ export const requestsOf = ({ id, turns }: Dialogue, sending: Sending): ReadonlyA
     if (turn === undefined) continue
     const whole = sending === "messages" || sending === "stateless"
     const messages = turns.slice(whole ? 0 : from, index + 1).map(wireMessage)
-    const client = { userAgent: "", sessionId: sending === "session" ? id : undefined, traceparent: undefined }
+    const client = {
+      keyId: "dialogues",
+      userAgent: "",
+      sessionId: sending === "session" ? id : undefined,
+      traceparent: undefined
+    }
     const body = Buffer.from(JSON.stringify({ model: "router", messages }))
     const request = Result.getOrThrow(parseChatRequest(`${id}-${index}`, client, body))
     asked.push({ request, turn, inToolLoop: next.role === "tool" })
