@@ -82,6 +82,8 @@ export class Classifier extends Context.Service<
   Classifier,
   {
     readonly mode: RoutingMode
+    /** It asks no language model: a verdict takes microseconds. */
+    readonly isLocal: boolean
     readonly classify: (config: RouterConfig, text: string, asker: Asker) => Effect.Effect<Classified>
   }
 >()("@llm-router/router/Classifier") {
@@ -139,6 +141,7 @@ export class Classifier extends Context.Service<
 
         return Classifier.of({
           mode: settings.mode,
+          isLocal: backends.length === 0,
           classify: (config, text, asker) =>
             Effect.suspend(() => {
               const startedAt = now()

@@ -225,7 +225,7 @@ export class Router extends Context.Service<
             )
             const { decision } = decided
             told.decided(decision)
-            decisions.remember(request, decision)
+            decisions.remember(decided)
             const chain = chainOf(decision, request)
             const trail = newTrail(chain.skipped)
             const recorder = outcomeRecorder(request, decided, trail, startedAt, told)

@@ -10,8 +10,10 @@ import { UnknownModel } from "@llm-router/domain/RouterError"
 import { Context, Effect, Layer } from "effect"
 import { type Asker, Classifier } from "./Classifier.ts"
 import { classifyByKeywords } from "./classifiers/keywords.ts"
+import { type Conversation, continued, inContext, resumed, type TurnInContext } from "./conversation.ts"
+import { leaningIn, rereadTurns } from "./earlierTurns.ts"
 import { type HumanWords, humanWords } from "./humanWords.ts"
-import { sessionIdOf, SessionMemory } from "./sessions.ts"
+import { type ConversationKeys, conversationKeys, ConversationMemory, type Recalled } from "./sessions.ts"
 import { propagationHeaders } from "./telemetry/propagation.ts"
 import type { Span } from "./telemetry/Span.ts"
 import { toolsNeeded } from "./toolsNeeded.ts"
@@ -29,15 +31,25 @@ export interface Decided {
   /** The chain came from the request's own `models`. */
   readonly ownsModels: boolean
   readonly sessionId: string
+  /** A human's turn to remember; `undefined` for what the caller forced and for an agent's own requests. */
+  readonly turn: RememberedTurn | undefined
   /** What it cost to find out; a verdict that others paid for costs nothing. */
   readonly cost: PicoDollars
 }
 
+interface RememberedTurn {
+  readonly keys: ConversationKeys
+  readonly before: Conversation | undefined
+  readonly after: Conversation | undefined
+}
+
+interface InConversation {
+  readonly decision: Decision
+  readonly after: Conversation | undefined
+}
+
 /** Names that ask the router to choose. */
 const routedNames: ReadonlySet<string> = new Set(["", "router", "auto", "router/router", "router/auto"])
-
-/** Decisions that a classifier made from the words themselves. */
-const fromWords: ReadonlySet<DecisionSource> = new Set(["keywords", "embedded", "ollama", "api"])
 
 /** A model id that is none is quoted in the error up to here. */
 const longestQuote = 200
@@ -45,30 +57,12 @@ const longestQuote = 200
 /** As many models as a chain of the configuration may have, the first apart. */
 const mostFallbacks = 15
 
-/** Words that say nothing by themselves: "ok", "yes, go on", "et en français ?". */
-const shortWords = 4
-const shortCharacters = 30
-
-const isTooShort = (text: string): boolean =>
-  text.length <= shortCharacters && text.split(/\s+/).filter((word) => /[\p{L}\p{N}]/u.test(word)).length <= shortWords
-
-/** "why?" and "thanks" go on with the conversation; "a poem" and "fix the bug" say by themselves what they are about. */
-const tells = (config: RouterConfig, text: string): boolean => {
-  if (!isTooShort(text)) return true
-  const category = classifyByKeywords(config, text)?.category
-  return category !== undefined && category !== "conversation" && category !== "reasoning"
-}
-
-/** A human's words that tell nothing go on with the conversation; an agent's own request (a heartbeat) does not. */
-const goesOn = (config: RouterConfig, { kind, text }: HumanWords): boolean =>
-  (kind === "turn" || kind === "title") && !tells(config, text)
-
 export class Decisions extends Context.Service<
   Decisions,
   {
     readonly decide: (config: RouterConfig, request: ChatRequest, span?: Span) => Effect.Effect<Decided, UnknownModel>
-    /** Notes what a request that is sent was about, for the short messages that follow it. */
-    readonly remember: (request: ChatRequest, decision: Decision) => void
+    /** Notes the turn of a request that is sent, for the turns that follow. A dry run is not noted. */
+    readonly remember: (decided: Decided) => void
   }
 >()("@llm-router/router/Decisions") {
   static readonly layer = (settings: DecisionSettings) =>
@@ -77,7 +71,7 @@ export class Decisions extends Context.Service<
       Effect.gen(function* () {
         const classifier = yield* Classifier
         const { now } = yield* Watchdog
-        const sessions = new SessionMemory()
+        const memory = new ConversationMemory()
 
         const chainOf = (config: RouterConfig, category: string): Models =>
           config.categories.get(category)?.models ?? [settings.defaultModel]
@@ -128,67 +122,103 @@ export class Decisions extends Context.Service<
             : { category: toolsCategory, confidence: 1, reasons: [`the request offers ${request.tools.length} tools`] }
         }
 
-        /** Words too short to tell mean what was said before them: the last that tells, else the last short question. */
-        const meaningful = (config: RouterConfig, words: HumanWords): string => {
-          if (!goesOn(config, words)) return words.text
-          const said = [words.text, ...words.earlier]
-          return (
-            said.find((text) => tells(config, text)) ??
-            said.find((text) => classifyByKeywords(config, text)?.category === "reasoning") ??
-            words.text
-          )
+        /** An agent's tool loop, or its retry, stays with what its turn was decided to be. */
+        const pinned = (config: RouterConfig, words: HumanWords, recalled: Recalled | undefined) => {
+          const decided = recalled?.decided
+          if (decided === undefined || !(words.inToolLoop || words.retry)) return undefined
+          const { category, confidence, source } = decided
+          if (!config.categories.has(category)) return undefined
+          const reasons = [`${words.inToolLoop ? "tool loop" : "retry"} of a ${category} turn`]
+          return decisionOf(config, source, { category, confidence, reasons })
         }
+
+        const byDefault = (config: RouterConfig, words: HumanWords, latencyMillis: number): Decision => {
+          const category = config.categories.has(settings.defaultCategory) ? settings.defaultCategory : "conversation"
+          const reasons = [words.kind === "turn" ? "nothing was sure" : `an agent's ${words.kind}`]
+          return decisionOf(config, "default", { category, confidence: 0, reasons }, latencyMillis)
+        }
+
+        /** Verdicts on earlier turns are worth microseconds, not a language model's time. */
+        const verdictsAtOnce = (config: RouterConfig, asker: Asker) => (text: string) =>
+          classifier.isLocal
+            ? classifier.classify(config, text, asker)
+            : Effect.sync(() => ({ source: "keywords" as const, classification: classifyByKeywords(config, text) }))
 
         const byWords = Effect.fnUntraced(function* (
           config: RouterConfig,
-          request: ChatRequest,
           words: HumanWords,
+          recalled: Recalled | undefined,
           asker: Asker
-        ) {
-          const session = request.user
-          if (session !== undefined && words.earlier.length === 0 && goesOn(config, words)) {
-            const category = sessions.recall(session, now())
-            if (category !== undefined && config.categories.has(category)) {
-              const reasons = ["a short message goes on with the conversation's category"]
-              return decisionOf(config, "keywords", { category, confidence: 0.6, reasons })
-            }
-          }
-          const { classification, latencyMillis, source } = yield* classifier.classify(
-            config,
-            meaningful(config, words),
-            asker
-          )
-          if (classification === undefined) {
-            const category = config.categories.has(settings.defaultCategory) ? settings.defaultCategory : "conversation"
-            const reasons = [words.kind === "turn" ? "nothing was sure" : `an agent's ${words.kind}`]
-            return decisionOf(config, "default", { category, confidence: 0, reasons }, latencyMillis)
-          }
-          return decisionOf(config, source, classification, latencyMillis)
+        ): Effect.fn.Return<InConversation> {
+          const leaning = leaningIn(config, words.text)
+          const known = recalled?.byUser === true && leaning !== "continuation" ? undefined : recalled?.conversation
+          const reread =
+            known === undefined && !isAgents(words)
+              ? yield* rereadTurns(config, words.earlier, verdictsAtOnce(config, asker))
+              : undefined
+          const conversation = known ?? reread?.conversation
+          const before =
+            conversation !== undefined && config.categories.has(conversation.category) ? conversation : undefined
+          const inConversation = (turn: TurnInContext, latencyMillis = 0): InConversation => ({
+            decision: decisionOf(config, turn.source, turn.classification, latencyMillis),
+            after: turn.conversation
+          })
+          if (leaning === "continuation" && before !== undefined && before === known)
+            return inConversation(continued(before))
+          // What tells nothing by itself is about what was last said to be so.
+          const about = leaning === "continuation" && before !== undefined ? reread?.about : undefined
+          const verdict = yield* classifier.classify(config, about ?? words.text, asker)
+          const turn = about === undefined ? inContext(verdict, leaning, before) : resumed(verdict)
+          if (turn !== undefined) return inConversation(turn, verdict.latencyMillis)
+          return { decision: byDefault(config, words, verdict.latencyMillis), after: before }
         })
 
         return Decisions.of({
-          remember: ({ user }, { category, source }) => {
-            if (user !== undefined && fromWords.has(source)) sessions.remember(user, category, now())
+          remember: ({ decision, turn }) => {
+            if (turn === undefined) return
+            const { category, confidence, source } = decision
+            memory.remember(turn.keys, { ...turn, decided: { category, confidence, source } }, now())
           },
           decide: Effect.fnUntraced(function* (config, request, span) {
             const words = humanWords(request)
-            const sessionId = sessionIdOf(request, words)
+            const keys = conversationKeys(request, words)
+            const sessionId = keys.session
             if (!routedNames.has(request.model)) {
               const decision = yield* forced(config, request)
-              return { decision, ownsModels: decision.category === directCategory, sessionId, cost: 0n }
+              return {
+                decision,
+                ownsModels: decision.category === directCategory,
+                sessionId,
+                turn: undefined,
+                cost: 0n
+              }
             }
-            const tools = byTools(request, words)
+            const recalled = isAgents(words) ? undefined : memory.recall(keys, now())
+            const before = recalled?.conversation
             const asker: Asker = {
               requestId: request.id,
               keyId: request.client.keyId,
               traceHeaders: propagationHeaders(request.client, span),
               spent: 0n
             }
-            const decision =
-              tools === undefined ? yield* byWords(config, request, words, asker) : decisionOf(config, "tools", tools)
-            return { decision, ownsModels: false, sessionId, cost: asker.spent }
+            const routed = (decision: Decision, after: Conversation | undefined): Decided => ({
+              decision,
+              ownsModels: false,
+              sessionId,
+              turn: words.kind === "turn" ? { keys, before, after } : undefined,
+              cost: asker.spent
+            })
+            const stays = pinned(config, words, recalled)
+            if (stays !== undefined) return routed(stays, recalled?.after)
+            const tools = byTools(request, words)
+            if (tools !== undefined) return routed(decisionOf(config, "tools", tools), before)
+            const said = yield* byWords(config, words, recalled, asker)
+            return routed(said.decision, said.after)
           })
         })
       })
     )
 }
+
+/** A heartbeat or a compaction belongs to nobody's conversation. */
+const isAgents = ({ kind }: HumanWords): boolean => kind === "heartbeat" || kind === "compaction"

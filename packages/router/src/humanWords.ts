@@ -25,6 +25,8 @@ export interface HumanWords {
   readonly harness: Harness | undefined
   /** `heartbeat` and `compaction` are the agent's own requests: their `text` is empty. */
   readonly kind: "turn" | "heartbeat" | "compaction" | "title"
+  /** Tools were called for these words, and the request brings what they gave. */
+  readonly inToolLoop: boolean
   /** The agent asks again for an answer that failed, came back empty or was cut. */
   readonly retry: boolean
   /** From OpenClaw's `Runtime:` paragraph. */
@@ -126,16 +128,18 @@ export const humanWords = (request: ChatRequest): HumanWords => {
   const harness = harnessOf(request, system, probed)
   const sessionId = harness === "openclaw" ? firstDefined(probed, runtimeSession) : undefined
   if (harness === "openclaw" && isCompactionPrompt(system)) {
-    return { text: "", earlier: [], harness, kind: "compaction", retry: false, sessionId }
+    return { text: "", earlier: [], harness, kind: "compaction", inToolLoop: false, retry: false, sessionId }
   }
   const title =
     harness === "opencode" && (system.startsWith("You are a title generator.") || probed.some(isTitleRequest))
   let kind: HumanWords["kind"] = title ? "title" : "turn"
   let text: string | undefined
   let retry = false
+  let inToolLoop = false
   const earlier: Array<string> = []
   for (let index = messages.length - 1; index >= 0 && earlier.length < maxEarlier; index--) {
     const message = messages[index]
+    if (text === undefined && (message?.role === "tool" || message?.role === "function")) inToolLoop = true
     if (message?.role !== "user") continue
     const read = readMessage(message, harness)
     if (text === undefined) {
@@ -150,7 +154,7 @@ export const humanWords = (request: ChatRequest): HumanWords => {
       if (words !== text) earlier.push(words)
     }
   }
-  return { text: text ?? "", earlier, harness, kind, retry, sessionId }
+  return { text: text ?? "", earlier, harness, kind, inToolLoop, retry, sessionId }
 }
 
 const firstDefined = (texts: ReadonlyArray<string>, read: (text: string) => string | undefined): string | undefined => {

@@ -1,8 +1,11 @@
 /**
- * Which conversation a request belongs to, and what that conversation was last about.
+ * Which conversation a request belongs to, and what is remembered of it.
  */
 import { type ChatRequest, textOf } from "@llm-router/domain/ChatRequest"
+import type { DecisionSource } from "@llm-router/domain/Decision"
+import { Hash } from "effect"
 import { hash } from "node:crypto"
+import type { Conversation } from "./conversation.ts"
 import type { HumanWords } from "./humanWords.ts"
 
 /** OpenRouter takes a `session_id` of at most 256 characters. */
@@ -10,13 +13,19 @@ const longestSessionId = 256
 /** The beginning of a conversation that tells it from others. */
 const hashedCharacters = 4_000
 
+const namedSession = (request: ChatRequest, words: HumanWords): string | undefined =>
+  (request.upstreamSessionId ?? request.client.sessionId ?? words.sessionId ?? request.promptCacheKey)?.slice(
+    0,
+    longestSessionId
+  )
+
 /**
  * A stable id of the conversation: the caller's own where there is one, else a digest of how the conversation began,
  * which every later request of it repeats.
  */
-export const sessionIdOf = (request: ChatRequest, words: HumanWords): string => {
-  const named = request.upstreamSessionId ?? request.client.sessionId ?? words.sessionId ?? request.promptCacheKey
-  if (named !== undefined) return named.slice(0, longestSessionId)
+const sessionIdOf = (request: ChatRequest, words: HumanWords): string => {
+  const named = namedSession(request, words)
+  if (named !== undefined) return named
   const system = request.messages.find((message) => message.role === "system" || message.role === "developer")
   const first = request.messages.find((message) => message.role === "user")
   const beginning = [system, first].map((message) =>
@@ -25,25 +34,100 @@ export const sessionIdOf = (request: ChatRequest, words: HumanWords): string => 
   return hash("sha256", [...beginning, request.user ?? ""].join("\0"), "base64url")
 }
 
+/** What is remembered of a conversation's last turn. */
+interface LastTurn {
+  /** Digest of its human words: a request that repeats them retries the turn, or goes on in its tool loop. */
+  readonly turn: number
+  readonly before: Conversation | undefined
+  readonly after: Conversation | undefined
+  readonly decided: DecidedTurn
+}
+
+/** What a turn was decided to be. */
+export interface DecidedTurn {
+  readonly source: DecisionSource
+  readonly category: string
+  readonly confidence: number
+}
+
+/** What is known of a request's conversation. */
+export interface Recalled {
+  /** The conversation before this turn. */
+  readonly conversation: Conversation | undefined
+  /** What an earlier request of this very turn was decided to be. */
+  readonly decided: DecidedTurn | undefined
+  /** The conversation after that request. */
+  readonly after: Conversation | undefined
+  /** Only the user is the same: it may be another conversation. */
+  readonly byUser: boolean
+}
+
+/** Where a request's conversation is remembered, and how it is known to be the same one. */
+export interface ConversationKeys {
+  readonly session: string
+  /** The session of this client key: another key's session of the same name is another one. */
+  readonly owned: string
+  /** The caller named the session: its id alone is proof. Else strangers may have begun with the same words. */
+  readonly isNamed: boolean
+  readonly user: string | undefined
+  /** `undefined` in a tool loop so long that the human's words were dropped from it. */
+  readonly turn: number | undefined
+  /** The turn before this one; `undefined` when the request does not hold it. */
+  readonly previousTurn: number | undefined
+}
+
+export const conversationKeys = (request: ChatRequest, words: HumanWords): ConversationKeys => {
+  const previous = words.earlier[0]
+  const { keyId } = request.client
+  const session = sessionIdOf(request, words)
+  return {
+    session,
+    owned: `${keyId}\0${session}`,
+    isNamed: namedSession(request, words) !== undefined,
+    user: request.user === undefined ? undefined : `${keyId}\0user\0${request.user.slice(0, longestSessionId)}`,
+    turn: words.text === "" && words.inToolLoop ? undefined : Hash.string(words.text),
+    previousTurn: previous === undefined ? undefined : Hash.string(previous)
+  }
+}
+
 /** A conversation nobody went on with for this long is over. */
 const expiryMillis = 30 * 60 * 1_000
 const mostSessions = 10_000
 
-/** The last category of each caller's conversation: "ok" goes on with what was asked before it. */
-export class SessionMemory {
-  readonly #last = new Map<string, { readonly category: string; readonly atMillis: number }>()
+/** The latest conversations, by id and by user: at most 10,000 entries, each for 30 minutes after its last turn. */
+export class ConversationMemory {
+  readonly #turns = new Map<string, { readonly last: LastTurn; readonly atMillis: number }>()
 
-  remember(session: string, category: string, nowMillis: number): void {
-    this.#last.delete(session)
-    this.#last.set(session, { category, atMillis: nowMillis })
-    if (this.#last.size > mostSessions) {
-      const oldest = this.#last.keys().next().value
-      if (oldest !== undefined) this.#last.delete(oldest)
-    }
+  get size(): number {
+    return this.#turns.size
   }
 
-  recall(session: string, nowMillis: number): string | undefined {
-    const entry = this.#last.get(session)
-    return entry === undefined || nowMillis - entry.atMillis > expiryMillis ? undefined : entry.category
+  remember(keys: ConversationKeys, turn: Omit<LastTurn, "turn">, nowMillis: number): void {
+    if (keys.turn === undefined) return
+    const last = { ...turn, turn: keys.turn }
+    this.#put(keys.owned, last, nowMillis)
+    if (keys.user !== undefined) this.#put(keys.user, last, nowMillis)
+  }
+
+  /** Changes nothing, so that a dry run leaves no trace. */
+  recall({ isNamed, owned, previousTurn, turn, user }: ConversationKeys, nowMillis: number): Recalled | undefined {
+    // A request of its own says nothing of its conversation but whose it is.
+    const byUser = !isNamed && previousTurn === undefined && user !== undefined
+    const entry = this.#turns.get(byUser ? user : owned)
+    if (entry === undefined || nowMillis - entry.atMillis > expiryMillis) return undefined
+    const { after, before, decided, turn: last } = entry.last
+    if (turn === undefined || turn === last) return { conversation: before, decided, after, byUser }
+    return isNamed || byUser || last === previousTurn
+      ? { conversation: after, decided: undefined, after: undefined, byUser }
+      : undefined
+  }
+
+  #put(key: string, last: LastTurn, nowMillis: number): void {
+    this.#turns.delete(key)
+    this.#turns.set(key, { last, atMillis: nowMillis })
+    for (const [oldest, { atMillis }] of this.#turns) {
+      if (this.#turns.size <= mostSessions && nowMillis - atMillis <= expiryMillis) break
+      this.#turns.delete(oldest)
+    }
   }
 }

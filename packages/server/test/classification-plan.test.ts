@@ -249,6 +249,42 @@ describe("a custom category's keywords", () => {
   )
 })
 
+describe("a conversation", () => {
+  const named = { headers: { "x-session-id": "ses_1" } }
+  const reasonsOf = (words: string, init: RequestInit) =>
+    Effect.map(planOf({ messages: human(words) }, init), ({ reasons }) => reasons)
+
+  it.live("is known by x-session-id, and /v1/route says what it made of the words", () =>
+    Effect.gen(function* () {
+      yield* chat({ messages: human("write a python function that sorts a list") }, named)
+      expect(yield* reasonsOf("and for the empty one?", named)).toEqual(["follow-up of a code conversation"])
+      expect(yield* reasonsOf("why is the sky blue, and how do rainbows come about?", named)).toContain(
+        "leaves the code conversation"
+      )
+      // A dry run left no trace.
+      const answer = yield* chat({ messages: human("and for the empty one?") }, named)
+      expect(answer.headers.get("x-router-category")).toBe("code")
+      const stranger = yield* planOf({ messages: human("and for the empty one?") })
+      expect(stranger).toMatchObject({ category: "conversation", source: "default" })
+    }).pipe(withServer())
+  )
+
+  it.live("is read from its messages where it is not remembered", () =>
+    Effect.gen(function* () {
+      const messages = [
+        ...human("write a python function that sorts a list"),
+        { role: "assistant", content: "def sort(items): ..." }
+      ]
+      for (const words of ["does it work for an empty one?", "ok"]) {
+        expect(yield* planOf({ messages: [...messages, ...human(words)] })).toMatchObject({
+          category: "code",
+          reasons: expect.arrayContaining(["follow-up of a code conversation"])
+        })
+      }
+    }).pipe(withServer())
+  )
+})
+
 describe("the session upstream", () => {
   const turn = human("write a python function")
   const later = [...turn, { role: "assistant", content: "def f(): ..." }, ...human("now in rust")]
