@@ -41,6 +41,7 @@ export class Connection {
   #lastPart = true
   /** Called at each read that brought bytes of a body. */
   onRead: (() => void) | undefined
+  onClose: (() => void) | undefined
   usable = true
 
   constructor(port: number, onOpen: (connection: Connection) => void) {
@@ -70,6 +71,7 @@ export class Connection {
   #close(fault: string): void {
     this.usable = false
     this.#end({ fault })
+    this.onClose?.()
   }
 
   #end(outcome: Outcome): void {

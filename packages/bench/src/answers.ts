@@ -9,7 +9,7 @@ export const contentEvents = 20
 export const classifyingModel = "bench/classify"
 
 /** The models of the router's chains. A number in a model's name is the status that it answers. */
-export const models = ["bench/ok", "bench/fail-500", "bench/fail-404", classifyingModel] as const
+const models = ["bench/ok", "bench/fail-500", "bench/fail-404", classifyingModel] as const
 
 const identity = { id: "gen-1760000000-bench", provider: "Bench", model: "bench/ok", created: 1_760_000_000 }
 const usage = { prompt_tokens: 194, completion_tokens: 62, total_tokens: 256, cost: 0.00014 }

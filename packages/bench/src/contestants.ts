@@ -102,7 +102,7 @@ const nginx: Contestant = {
 const chain = (...models: ReadonlyArray<string>) => ({ models })
 
 /** `count` categories of 50 keywords each, none of which occurs in a request. */
-export const customCategories = (count: number) =>
+const customCategories = (count: number) =>
   Object.fromEntries(
     Array.from({ length: count }, (_, category) => [
       `custom-${category}`,

@@ -2,6 +2,7 @@
 import { runMain } from "@effect/platform-node/NodeRuntime"
 import { Console, Effect } from "effect"
 import { existsSync, writeFileSync } from "node:fs"
+import { allocationsPerRequest, baselineFile, scripts } from "./allocations.ts"
 import { run } from "./bench.ts"
 import { helpText, optionsOf } from "./options.ts"
 import { BenchError } from "./processes.ts"
@@ -11,9 +12,16 @@ const startedAt = performance.now()
 const say = (line: string): void =>
   void process.stderr.write(`${((performance.now() - startedAt) / 1000).toFixed(1).padStart(6)} s  ${line}\n`)
 
+const writeBaseline = Effect.gen(function* () {
+  const bytes = yield* Effect.scoped(allocationsPerRequest(scripts))
+  yield* Console.log(bytes)
+  writeFileSync(baselineFile, `${JSON.stringify(bytes, null, 2)}\n`)
+})
+
 const program = Effect.gen(function* () {
   const options = yield* optionsOf(process.argv.slice(2))
   if (options === undefined) return yield* Console.log(helpText)
+  if (options.count) return yield* writeBaseline
   if (!existsSync("/proc/self/stat")) {
     return yield* new BenchError({ message: "the CPU time of processes is read from /proc, which only Linux has" })
   }

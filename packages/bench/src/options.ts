@@ -17,6 +17,8 @@ export interface Options {
   /** Names of scenarios and sections; without any, those of `quick` or all. */
   readonly scenarios: ReadonlyArray<string> | undefined
   readonly json: string | undefined
+  /** Counts allocations instead of measuring. */
+  readonly count: boolean
 }
 
 export const helpText = `Compares the router with others, in interleaved rounds on this machine.
@@ -27,6 +29,7 @@ Usage: pnpm bench [options]
   --only A,B          these contestants (${contestants.map(({ name }) => name).join(", ")})
   --scenarios A,B     these scenarios (${[...scenarios.map(({ name }) => name), ...sectionNames].join(", ")})
   --rounds N          rounds, 1 to 100 (5; 3 with --quick)
+  --count             counts what a request allocates, and writes it down as the baseline of the regression test
   --json FILE         writes all that was measured to this file
   --help              prints this text
 `
@@ -52,6 +55,7 @@ export const optionsOf = Effect.fnUntraced(function* (args: ReadonlyArray<string
           scenarios: { type: "string" },
           rounds: { type: "string" },
           json: { type: "string" },
+          count: { type: "boolean", default: false },
           help: { type: "boolean", default: false }
         }
       }),
@@ -70,6 +74,7 @@ export const optionsOf = Effect.fnUntraced(function* (args: ReadonlyArray<string
       contestants.map(({ name }) => name)
     ),
     scenarios: yield* names(values.scenarios, [...scenarios.map(({ name }) => name), ...sectionNames]),
-    json: values.json
+    json: values.json,
+    count: values.count
   } satisfies Options
 })

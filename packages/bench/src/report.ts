@@ -24,7 +24,7 @@ const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<st
 const closedColumns: ReadonlyArray<readonly [string, (line: Line) => string]> = [
   ["answers/s", (line) => `${median(line.perSecond)}${line.isLowerBound ? "*" : ""}`],
   ["of the floor", (line) => withRange(line.throughputRatio)],
-  ["CPU µs", (line) => median(line.cpuMicros)],
+  ["CPU µs", (line) => withRange(line.cpuMicros)],
   ["× the floor", (line) => withRange(line.cpuRatio)],
   ["upstream calls", (line) => median(line.upstreamCalls)],
   ["faults", (line) => String(line.faults)]
@@ -33,7 +33,7 @@ const closedColumns: ReadonlyArray<readonly [string, (line: Line) => string]> = 
 const openColumns = ({ events }: Scenario): ReadonlyArray<readonly [string, (line: Line) => string]> => [
   ["added p50 ms", (line) => withRange(events > 0 ? line.addedFirstP50 : line.addedP50)],
   ["added p99 ms", (line) => withRange(events > 0 ? line.addedFirstP99 : line.addedP99)],
-  ["CPU µs", (line) => median(line.cpuMicros)],
+  ["CPU µs", (line) => withRange(line.cpuMicros)],
   ["× the floor", (line) => withRange(line.cpuRatio)],
   ...(events > 0 ? [["events/read", (line: Line) => median(line.eventsPerRead)] as const] : []),
   ["faults", (line) => String(line.faults)]

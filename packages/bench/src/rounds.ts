@@ -21,8 +21,8 @@ interface Rounds {
   readonly rounds: number
   /** Length of a slice. */
   readonly seconds: number
-  /** No round begins that would end after this many seconds; the first always does. */
-  readonly budgetSeconds: number
+  /** No round begins that would end later than this, by `performance.now()`; the first always does. */
+  readonly endsAt: number
   readonly say: (line: string) => void
 }
 
@@ -50,25 +50,10 @@ const slice = (
   ])
 }
 
-export const runRounds = Effect.fnUntraced(function* (options: Rounds) {
-  const { arena, entrants, say, scenarios, seconds } = options
-  const startedAt = performance.now()
-  const samples: Array<Sample> = []
-  const one = Effect.fnUntraced(function* (round: number) {
-    const taken: Array<Sample> = []
-    for (const scenario of scenarios) {
-      for (const entrant of orderOf(entrants, round))
-        taken.push(...(yield* slice(arena, entrant, scenario, round, seconds)))
-    }
-    return taken
-  })
-  // Code that is compiled for the work it does answers several times as fast as code that is new.
-  say("warm-up")
+/** Code that is compiled for the work it does answers several times as fast as code that is new. */
+const warmUp = Effect.fnUntraced(function* ({ arena, entrants, scenarios, seconds }: Rounds) {
   for (const entrant of entrants) {
-    for (const [events, seconds] of [
-      [0, 3],
-      [contentEvents, 1]
-    ] as const) {
+    for (const events of [0, contentEvents]) {
       const request = requestFor(entrant, "chat", {
         topic: "code",
         size: "ordinary",
@@ -76,20 +61,34 @@ export const runRounds = Effect.fnUntraced(function* (options: Rounds) {
         manner: undefined
       })
       const pace = { kind: "closed", connections: 32, most: 10_000 } as const
-      if (request !== undefined) yield* arena.measure(entrant, jobFor(request, pace, seconds, events))
+      const length = seconds * (events > 0 ? 2 : 6)
+      if (request !== undefined) yield* arena.measure(entrant, jobFor(request, pace, length, events))
     }
   }
-  yield* one(0)
+  for (const scenario of scenarios) {
+    for (const entrant of entrants) yield* slice(arena, entrant, scenario, 0, seconds / 2)
+  }
+})
+
+export const runRounds = Effect.fnUntraced(function* (options: Rounds) {
+  const { arena, entrants, say, scenarios, seconds } = options
+  const samples: Array<Sample> = []
+  say("warm-up")
+  yield* warmUp(options)
   let done = 0
   let longest = 0
   while (done < options.rounds) {
     const roundStartedAt = performance.now()
-    if (done > 0 && (roundStartedAt - startedAt + longest) / 1000 > options.budgetSeconds) {
+    if (done > 0 && roundStartedAt + longest > options.endsAt) {
       say(`the time is used up after ${done} rounds`)
       break
     }
     say(`round ${done + 1} of ${options.rounds}`)
-    samples.push(...(yield* one(done)))
+    for (const scenario of scenarios) {
+      for (const entrant of orderOf(entrants, done)) {
+        samples.push(...(yield* slice(arena, entrant, scenario, done, seconds)))
+      }
+    }
     longest = Math.max(longest, performance.now() - roundStartedAt)
     done++
   }
