@@ -38,7 +38,9 @@ export class Connection {
   #firstAt = 0
   #reads = 0
   #parts: Array<Buffer> | undefined
-  #lastPart = true
+  #staysOpen = true
+  /** The read under way brought bytes of the body. */
+  #brought = false
   /** Called at each read that brought bytes of a body. */
   onRead: (() => void) | undefined
   onClose: (() => void) | undefined
@@ -55,6 +57,7 @@ export class Connection {
     if (!this.usable) return onEnd({ fault: "the connection was closed" })
     this.#onEnd = onEnd
     this.#phase = "head"
+    this.#pending = nothing
     this.#reads = 0
     this.#firstAt = 0
     this.#parts = keepText ? [] : undefined
@@ -81,6 +84,7 @@ export class Connection {
   }
 
   #read(read: Buffer): void {
+    if (this.#onEnd === undefined) return
     let bytes = this.#pending.length === 0 ? read : Buffer.concat([this.#pending, read])
     this.#pending = nothing
     if (this.#phase === "head") {
@@ -100,14 +104,12 @@ export class Connection {
     if (isComplete) this.#complete()
   }
 
-  #brought = false
-
   #complete(): void {
     const endedAt = performance.now()
-    if (!this.#lastPart) this.usable = false
+    if (!this.#staysOpen) this.usable = false
     this.#end({
       startedAt: this.#startedAt,
-      firstAt: this.#firstAt,
+      firstAt: this.#firstAt === 0 ? endedAt : this.#firstAt,
       endedAt,
       reads: this.#reads,
       status: this.#status,
@@ -121,9 +123,10 @@ export class Connection {
       this.#pending = bytes
       return undefined
     }
-    const head = bytes.toString("latin1", 0, end)
+    // The line end behind a last chunk may come with the next answer.
+    const head = bytes.toString("latin1", 0, end).trimStart()
     this.#status = Number(head.slice(9, 12))
-    this.#lastPart = !/\r\nconnection: *close/i.test(head)
+    this.#staysOpen = !/\r\nconnection: *close/i.test(head)
     const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1]
     this.#phase = length === undefined ? "size" : "length"
     this.#left = Number(length ?? 0)
