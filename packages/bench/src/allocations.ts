@@ -62,11 +62,15 @@ const connected = (port: number): Effect.Effect<Connection | undefined> =>
   })
 
 const connectedOnceUp = (port: number): Effect.Effect<Connection, BenchError> =>
-  Effect.flatMap(connected(port), (connection) =>
-    connection === undefined ? Effect.delay(connectedOnceUp(port), "20 millis") : Effect.succeed(connection)
-  ).pipe(
+  Effect.gen(function* () {
+    while (true) {
+      const connection = yield* connected(port)
+      if (connection !== undefined) return connection
+      yield* Effect.sleep("20 millis")
+    }
+  }).pipe(
     Effect.timeoutOrElse({
-      duration: "20 seconds",
+      duration: "30 seconds",
       orElse: () => Effect.fail(new BenchError({ message: "the server does not listen" }))
     })
   )

@@ -31,25 +31,36 @@ const coreOf = (role: Role): number =>
   role === "contestant" ? 0 : role === "load" && availableParallelism() > 2 ? 2 : 1
 
 const taskset = programAt("taskset", "/usr/bin:/bin")
+const setpriv = programAt("setpriv", "/usr/bin:/bin")
 
-const pinned = (role: Role, command: ReadonlyArray<string>): ReadonlyArray<string> =>
-  taskset === undefined || availableParallelism() < 2 ? command : [taskset, "-c", String(coreOf(role)), ...command]
+/** On its core, and ended by the kernel should this process be killed. */
+const bound = (role: Role, command: ReadonlyArray<string>): ReadonlyArray<string> => [
+  ...(setpriv === undefined ? [] : [setpriv, "--pdeathsig", "TERM"]),
+  ...(taskset === undefined || availableParallelism() < 2 ? [] : [taskset, "-c", String(coreOf(role))]),
+  ...command
+]
+
+const kill = (pids: ReadonlyArray<number>): void => {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, "SIGKILL")
+    } catch {
+      // It is gone already.
+    }
+  }
+}
 
 const stop = (child: ChildProcess): Effect.Effect<void> =>
   Effect.callback((resume) => {
     if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return resume(Effect.void)
-    child.once("exit", () => resume(Effect.void))
     const family = familyOf(child.pid)
+    const patience = setTimeout(kill, 2000, family)
+    child.once("exit", () => {
+      clearTimeout(patience)
+      kill(family.slice(1))
+      resume(Effect.void)
+    })
     child.kill("SIGTERM")
-    setTimeout(() => {
-      for (const pid of family) {
-        try {
-          process.kill(pid, "SIGKILL")
-        } catch {
-          // It is gone already.
-        }
-      }
-    }, 2000).unref()
   })
 
 export interface Command {
@@ -77,7 +88,7 @@ export const started = ({
     Effect.acquireRelease(
       Effect.sync(() => {
         const output = openSync(file, "w")
-        const [program = "", ...args] = pinned(role, command)
+        const [program = "", ...args] = bound(role, command)
         const child = spawn(program, args, {
           cwd: directory,
           env: { PATH: process.env["PATH"], NODE_ENV: "production", ...env },

@@ -59,10 +59,15 @@ const section = <Row>(
 ): ReadonlyArray<string> =>
   rows === undefined || rows.length === 0 ? [] : [`## ${title}`, table(head, rows.map(cells))]
 
+/** Above this the cheaper of two contestants suffers more, and their ratio moves. */
+const mostForeignCores = 0.3
+const noisy = "**Noisy:** other processes used this machine at the same time. The ratios move with them; run it again."
+
 export const reportOf = (result: Result): string =>
   [
     `# Benchmark of ${result.date}`,
     `${result.cores} cores (${result.processor}), Node ${result.node}; ${result.rounds} interleaved rounds, slices of ${result.sliceSeconds} s; others used ${figure(result.othersBusy?.median ?? 0)} cores. Medians [least to most]; "of the floor" compares with the bare pass-through in the same round. \`*\`: the load side was busy, the figure is a lower bound.`,
+    ...((result.othersBusy?.median ?? 0) > mostForeignCores ? [noisy] : []),
     ...result.absent.map(({ name, reason }) => `Without ${name}: ${reason}.`),
     ...scenarios.flatMap((scenario) => {
       const lines = result.summary.filter((line) => line.scenario === scenario.name)
