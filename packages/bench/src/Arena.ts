@@ -16,7 +16,10 @@ export interface Entrant {
   readonly contestant: Contestant
   readonly place: Place
   readonly running: Running
+  /** From its spawn to its first answer. */
   readonly startMillis: number
+  /** CPU time that it had used by then: the part of its start that does not depend on what else runs. */
+  readonly startCpuMillis: number
   readonly idleMegabytes: number
 }
 
@@ -124,7 +127,15 @@ export const arena = Effect.fnUntraced(function* (programs: Programs) {
     })
     yield* firstAnswer(running, `http://127.0.0.1:${port}`, request ?? "")
     const startMillis = performance.now() - startedAt
-    return { contestant, place, running, startMillis, idleMegabytes: residentMegabytesOf(running.pids()) }
+    const startCpuMillis = running.cpuMicros() / 1000
+    return {
+      contestant,
+      place,
+      running,
+      startMillis,
+      startCpuMillis,
+      idleMegabytes: residentMegabytesOf(running.pids())
+    }
   })
 
   const measure: Arena["measure"] = (entrant, job) =>

@@ -7,7 +7,7 @@ import type { Options, SectionName } from "./options.ts"
 import { programsFor } from "./programs.ts"
 import { runRounds } from "./rounds.ts"
 import { scenarios } from "./scenarios.ts"
-import { measureGrowth, measureSoak, measureStarts, measureStreams } from "./sections.ts"
+import { measureGrowth, measureSoak, measureStarts, measureStreams, startsOf } from "./sections.ts"
 import { spreadOf } from "./statistics.ts"
 import { summaryOf } from "./summary.ts"
 
@@ -23,7 +23,7 @@ export const run = Effect.fnUntraced(function* (options: Options, say: (line: st
   const isWanted = ({ name, quick }: Pick<Contestant, "name" | "quick">) =>
     name === "floor" || (options.only?.includes(name) ?? (!options.quick || quick))
   const wanted = contestants.filter(isWanted)
-  const wantsSection = (name: SectionName) => options.scenarios?.includes(name) ?? (!options.quick || name === "start")
+  const wantsSection = (name: SectionName) => options.scenarios?.includes(name) ?? !options.quick
   const chosen = scenarios.filter(({ name, quick }) => options.scenarios?.includes(name) ?? (!options.quick || quick))
   const date = new Date().toISOString()
 
@@ -37,11 +37,10 @@ export const run = Effect.fnUntraced(function* (options: Options, say: (line: st
 
   const arena = yield* makeArena(programs)
   const sliceSeconds = options.quick ? 0.3 : 0.5
+  const entrants: Array<Entrant> = []
   const samples = yield* Effect.scoped(
     Effect.gen(function* () {
-      if (chosen.length === 0) return []
-      const entrants: Array<Entrant> = []
-      for (const contestant of taking) {
+      for (const contestant of chosen.length === 0 ? [] : taking) {
         yield* arena.enter(contestant).pipe(
           Effect.match({
             onSuccess: (entrant) => {
@@ -57,15 +56,10 @@ export const run = Effect.fnUntraced(function* (options: Options, say: (line: st
       }
       // `performance.now()` counts from the start of the process.
       const endsAt = (options.quick ? 50 : 1200) * 1000
-      return yield* runRounds({
-        arena,
-        entrants,
-        scenarios: chosen,
-        rounds: options.rounds,
-        seconds: sliceSeconds,
-        endsAt,
-        say
-      })
+      const { rounds } = options
+      return entrants.length === 0
+        ? []
+        : yield* runRounds({ arena, entrants, scenarios: chosen, rounds, seconds: sliceSeconds, endsAt, say })
     })
   )
   const present = taking.filter(({ name }) => !absent.some((one) => one.name === name))
@@ -82,7 +76,9 @@ export const run = Effect.fnUntraced(function* (options: Options, say: (line: st
     othersBusy: spreadOf(samples.map(({ othersBusy }) => othersBusy)),
     absent,
     summary: summaryOf(samples, "floor", availableParallelism() > 2 ? 2 : 1),
-    starts: wantsSection("start") ? yield* measureStarts(arena, present, options.quick ? 1 : 3) : undefined,
+    starts: wantsSection("start")
+      ? yield* measureStarts(arena, present, 3)
+      : entrants.map((entrant) => startsOf(entrant.contestant.name, [entrant])),
     streams: wantsSection("streams") ? yield* measureStreams(arena, main, options.rounds, say) : undefined,
     growth: wantsSection("categories")
       ? (yield* Effect.forEach(modes, (mode) => measureGrowth(arena, mode, options.rounds, say))).flat()

@@ -63,10 +63,14 @@ const section = <Row>(
 const mostForeignCores = 0.3
 const noisy = "**Noisy:** other processes used this machine at the same time. The ratios move with them; run it again."
 
+const howToRead = ({ othersBusy, rounds, sliceSeconds }: Result): string =>
+  `${rounds} interleaved rounds, slices of ${sliceSeconds} s; others used ${figure(othersBusy?.median ?? 0)} cores. Medians [least to most]; "of the floor" and "× the floor" compare with the bare pass-through in the same round. \`*\`: the load side was busy, the figure is a lower bound.`
+
 export const reportOf = (result: Result): string =>
   [
     `# Benchmark of ${result.date}`,
-    `${result.cores} cores (${result.processor}), Node ${result.node}; ${result.rounds} interleaved rounds, slices of ${result.sliceSeconds} s; others used ${figure(result.othersBusy?.median ?? 0)} cores. Medians [least to most]; "of the floor" compares with the bare pass-through in the same round. \`*\`: the load side was busy, the figure is a lower bound.`,
+    `${result.cores} cores (${result.processor}), Node ${result.node}.`,
+    ...(result.summary.length === 0 ? [] : [howToRead(result)]),
     ...((result.othersBusy?.median ?? 0) > mostForeignCores ? [noisy] : []),
     ...result.absent.map(({ name, reason }) => `Without ${name}: ${reason}.`),
     ...scenarios.flatMap((scenario) => {
@@ -91,15 +95,22 @@ export const reportOf = (result: Result): string =>
         shown(row.startMillis)
       ]
     ),
-    ...section("start: spawn to the first answer", ["contestant", "ms", "idle MB"], result.starts, (row) => [
+    ...section("start: spawn to the first answer", ["contestant", "ms", "CPU ms", "idle MB"], result.starts, (row) => [
       row.contestant,
       withRange(row.startMillis),
+      withRange(row.startCpuMillis),
       median(row.idleMegabytes)
     ]),
-    ...section("soak", ["contestant", "requests", "idle MB", "after MB"], result.soak, (row) => [
-      row.contestant,
-      String(row.requests),
-      shown(row.idleMegabytes),
-      shown(row.afterMegabytes)
-    ])
+    ...section(
+      "soak: JSON, 32 connections",
+      ["contestant", "requests", "CPU µs at the end", "idle MB", "after MB"],
+      result.soak,
+      (row) => [
+        row.contestant,
+        String(row.requests),
+        shown(row.cpuMicros),
+        shown(row.idleMegabytes),
+        shown(row.afterMegabytes)
+      ]
+    )
   ].join("\n\n")

@@ -9,23 +9,27 @@ import { type Spread, spreadOf } from "./statistics.ts"
 
 type Say = (line: string) => void
 
-/** Fresh processes, one after another: spawn to the first answered chat completion. Memory is that of an idle process. */
+/** Spawn to the first answered chat completion, and the memory of the process that has done no more than that. */
+export const startsOf = (contestant: string, entrants: ReadonlyArray<Entrant>) => ({
+  contestant,
+  startMillis: spreadOf(entrants.map(({ startMillis }) => startMillis)),
+  startCpuMillis: spreadOf(entrants.map(({ startCpuMillis }) => startCpuMillis)),
+  idleMegabytes: spreadOf(entrants.map(({ idleMegabytes }) => idleMegabytes))
+})
+
+/** Fresh processes, one after another. */
 export const measureStarts = (arena: Arena, contestants: ReadonlyArray<Contestant>, times: number) =>
   Effect.forEach(contestants, (contestant) =>
     Effect.map(
       Effect.forEach(Array.from({ length: times }), () => Effect.scoped(arena.enter(contestant))),
-      (entrants) => ({
-        contestant: contestant.name,
-        startMillis: spreadOf(entrants.map(({ startMillis }) => startMillis)),
-        idleMegabytes: spreadOf(entrants.map(({ idleMegabytes }) => idleMegabytes))
-      })
+      (entrants) => startsOf(contestant.name, entrants)
     )
   )
 
 const chatRequest = (entrant: Entrant, stream: boolean, manner?: string): string =>
   requestFor(entrant, "chat", { topic: "code", size: "ordinary", stream, manner }) ?? ""
 
-/** Memory after this many requests; stops after a minute in any case. */
+/** Memory and CPU time after this many requests; stops after a minute in any case. */
 export const measureSoak = (arena: Arena, contestants: ReadonlyArray<Contestant>, requests: number, say: Say) =>
   Effect.forEach(contestants, (contestant) =>
     Effect.scoped(
@@ -33,16 +37,20 @@ export const measureSoak = (arena: Arena, contestants: ReadonlyArray<Contestant>
         say(`soak: ${contestant.name}, ${requests} requests`)
         const entrant = yield* arena.enter(contestant)
         let answers = 0
+        let cpuMicros: number | undefined
         for (const deadline = performance.now() + 60_000; answers < requests && performance.now() < deadline;) {
           const pace = { kind: "closed", connections: 32, most: requests - answers } as const
           const measured = yield* arena.measure(entrant, jobFor(chatRequest(entrant, false), pace, 10, 0))
           if (measured.answers === 0) break
           answers += measured.answers
+          cpuMicros = measured.cpuMicros
         }
         yield* Effect.sleep("2 seconds")
         return {
           contestant: contestant.name,
           requests: answers,
+          /** For each answer of the last ten seconds: of code that is as warm as it gets. */
+          cpuMicros,
           idleMegabytes: entrant.idleMegabytes,
           afterMegabytes: residentMegabytesOf(entrant.running.pids())
         }
