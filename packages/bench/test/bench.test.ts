@@ -36,6 +36,6 @@ describe.runIf(existsSync("/proc/self/stat"))("a run", () => {
         assert.include(lines, "round 1 of 1")
         assert.match(reportOf(result), /\| floor .*\| 1\.00 \[1\.00 to 1\.00\]/)
       }),
-    60_000
+    120_000
   )
 })
