@@ -7,20 +7,26 @@ import type { MetricKind } from "../telemetry.ts"
 
 const wordOf: Readonly<Record<string, string>> = { s: "seconds", By: "bytes" }
 
-/** A metric's family, without the `_total` of a counter or the parts of a histogram. */
-const familyOf = (name: string, kind: MetricKind, unit: string): string => {
-  const base = labelName(name)
-  const word = unit === "1" ? (kind === "gauge" ? "ratio" : undefined) : wordOf[unit]
-  return word === undefined || base.split("_").includes(word) ? base : `${base}_${word}`
+/** `family` has no `_total` of a counter, nor the parts of a histogram; `unit` is the one that it ends with. */
+export interface PrometheusName {
+  readonly family: string
+  readonly sample: string
+  readonly unit: string | undefined
 }
 
 export const prometheusName = (metric: {
   readonly name: string
   readonly kind: MetricKind
   readonly unit: string
-}): { readonly family: string; readonly sample: string } => {
-  const family = familyOf(metric.name, metric.kind, metric.unit)
-  return { family, sample: metric.kind === "counter" ? `${family}_total` : family }
+}): PrometheusName => {
+  const base = labelName(metric.name)
+  const unit = metric.unit === "1" ? (metric.kind === "gauge" ? "ratio" : undefined) : wordOf[metric.unit]
+  const family = unit === undefined || base.split("_").includes(unit) ? base : `${base}_${unit}`
+  return {
+    family,
+    sample: metric.kind === "counter" ? `${family}_total` : family,
+    unit: unit !== undefined && family.endsWith(`_${unit}`) ? unit : undefined
+  }
 }
 
 export const labelName = (attribute: string): string => attribute.replace(/[^A-Za-z0-9_]+/g, "_")

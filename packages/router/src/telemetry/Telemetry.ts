@@ -1,0 +1,30 @@
+/**
+ * Where the router's parts leave what they have to tell. Metrics are always recorded. Spans exist only where they are
+ * exported: then a request carries one, otherwise `undefined`, and nothing is made for it.
+ */
+import { Context } from "effect"
+import { RouterMetrics } from "./RouterMetrics.ts"
+import type { Span } from "./Span.ts"
+
+/** What a request says of the trace that it belongs to. */
+export interface TraceHeaders {
+  readonly traceparent: string | undefined
+  readonly tracestate: string | undefined
+  readonly baggage: string | undefined
+}
+
+export interface Tracer {
+  /** Begins the span of a request, under its caller's where it names one. */
+  readonly serverSpan: (name: string, headers: TraceHeaders, attributes: Record<string, string>) => Span
+}
+
+export interface TelemetryService {
+  readonly metrics: RouterMetrics
+  /** `undefined` when traces are not exported. */
+  readonly tracer: Tracer | undefined
+}
+
+/** By default what is recorded is read by nobody: for tests of a part by itself. */
+export const Telemetry = Context.Reference<TelemetryService>("@llm-router/router/Telemetry", {
+  defaultValue: () => ({ metrics: new RouterMetrics(), tracer: undefined })
+})
