@@ -13,7 +13,7 @@ import {
 import { type MetricKey, metrics } from "@llm-router/router/telemetry"
 import { labelName, prometheusName } from "@llm-router/router/telemetry/prometheusName"
 import { metricsSource } from "./panel.ts"
-import { variables } from "./query.ts"
+import { increase, variables } from "./query.ts"
 import type { Row } from "./row.ts"
 import { cost } from "./rows/cost.ts"
 import { fallbacks } from "./rows/fallbacks.ts"
@@ -78,7 +78,7 @@ export const dashboard = (): Dashboard => {
         .enable(true)
         .iconColor("red")
         .expr(
-          `sum by (${labelName("gen_ai.request.model")}) (changes(${prometheusName(metrics.breakerState).sample}[$__interval])) > 0 and max by (${labelName("gen_ai.request.model")}) (${prometheusName(metrics.breakerState).sample}) == 2`
+          `${increase("breakerTransitions", { where: { "llm_router.breaker.to": "open" }, by: ["gen_ai.request.model"] }, "5m")} > 0`
         )
     )
   for (const { panels, title } of rows) {

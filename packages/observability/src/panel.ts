@@ -49,6 +49,8 @@ export interface Heading {
   readonly unit: Unit
   /** Of the dashboard's 24 columns. */
   readonly width?: number
+  /** In the grid's units; 8 for what has a time axis, 4 for a number. */
+  readonly height?: number
 }
 
 export type Query = readonly [expression: string, legend: string]
@@ -95,20 +97,21 @@ interface SeriesOptions {
   readonly stacked?: boolean
   /** A label, by the name of its attribute: each series then leads to its traces. */
   readonly traces?: string
+  /** Values may be below 0. */
+  readonly signed?: boolean
 }
 
 /** Lines over time. */
 export const series = (
   { description, title, unit, width = 12 }: Heading,
   queries: ReadonlyArray<Query>,
-  { stacked = false, traces }: SeriesOptions = {}
+  { signed = false, stacked = false, traces }: SeriesOptions = {}
 ): Builder<Panel> => {
   const panel = new SeriesBuilder()
     .title(title)
     .description(description)
     .datasource(metricsSource)
     .unit(unit)
-    .min(0)
     .span(width)
     .height(8)
     .targets(promQueries(queries))
@@ -117,6 +120,7 @@ export const series = (
     .showPoints(VisibilityMode.Never)
     .fillOpacity(stacked ? 30 : 8)
     .lineWidth(1)
+  if (!signed) panel.min(0)
   if (stacked) panel.stacking(new StackingConfigBuilder().mode(StackingMode.Normal))
   return traces === undefined ? panel : panel.dataLinks([tracesOf(traces)])
 }
@@ -129,7 +133,7 @@ export interface Limits {
 
 /** One number, with its course behind it. */
 export const stat = (
-  { description, title, unit, width = 3 }: Heading,
+  { description, height = 4, title, unit, width = 3 }: Heading,
   expression: string,
   limits?: Limits
 ): Builder<Panel> => {
@@ -139,7 +143,7 @@ export const stat = (
     .datasource(metricsSource)
     .unit(unit)
     .span(width)
-    .height(4)
+    .height(height)
     .targets(promQueries([[expression, title]]))
     .reduceOptions(new ReduceDataOptionsBuilder().calcs(["lastNotNull"]))
     .graphMode(BigValueGraphMode.Area)

@@ -24,7 +24,8 @@ export const cost: Row = {
         title: "Cost of an answer",
         description: "Spend over answered requests of the last hour.",
         unit: "currencyUSD",
-        width: 4
+        width: 4,
+        height: 8
       },
       share(
         increase("cost", {}, "1h"),
@@ -36,7 +37,8 @@ export const cost: Row = {
         title: "Unpriced answers, 1 h",
         description: "Answers whose cost nobody knows. They are not free: their price is missing.",
         unit: "short",
-        width: 4
+        width: 4,
+        height: 8
       },
       increase("costMissing", {}, "1h"),
       { warn: 1, bad: 10 }
@@ -69,7 +71,8 @@ export const cost: Row = {
         unit: "percentunit",
         width: 8
       },
-      [[highest("costDrift", { by: [model] }), legend("costDrift", model)]]
+      [[highest("costDrift", { by: [model] }), legend("costDrift", model)]],
+      { signed: true }
     ),
     series(
       { title: "Tokens by type", description: "Tokens per second, in and out.", unit: "cps", width: 8 },

@@ -72,7 +72,7 @@ export const traffic: Row = {
     ),
     series(
       { title: "In flight by replica", description: "Requests under way.", unit: "none", width: 8 },
-      [[total("httpActive", { by: ["instance"] }), legend("httpActive", "instance")]],
+      [[total("httpActive", { where: api, by: ["instance"] }), legend("httpActive", "instance")]],
       { stacked: true }
     )
   ]
