@@ -1,6 +1,6 @@
-/** `/metrics` as JSON: the first version's keys, and more (spec 8). */
+/** `/metrics` as JSON, with the first version's keys and more, and as text for Prometheus (spec 8). */
 import { Schema } from "effect"
-import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
+import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { AdminAccess } from "./Authorization.ts"
 
 const Counts = Schema.Record(Schema.String, Schema.Int)
@@ -57,10 +57,24 @@ export const MetricsView = Schema.Struct({
 }).annotate({ identifier: "Metrics" })
 export type MetricsView = typeof MetricsView.Type
 
+const PrometheusText = Schema.String.pipe(HttpApiSchema.asText({ contentType: "text/plain; version=0.0.4" }))
+
 export class MetricsApi extends HttpApiGroup.make("metrics")
   .add(
-    HttpApiEndpoint.get("metrics", "/metrics", { success: MetricsView }).annotateMerge(
-      OpenApi.annotations({ summary: "Requests, latency, cost, circuits and the last ten requests" })
+    HttpApiEndpoint.get("metrics", "/metrics", {
+      query: { format: Schema.optionalKey(Schema.Literals(["json", "prometheus", "openmetrics"])) },
+      success: [MetricsView, PrometheusText]
+    }).annotateMerge(
+      OpenApi.annotations({
+        summary: "Requests, latency, cost, circuits and the last ten requests",
+        description:
+          "JSON, unless `Accept` names `application/openmetrics-text`, or `text/plain` with a version, above `application/json`: then the text that Prometheus scrapes. `format` says it outright."
+      })
+    )
+  )
+  .add(
+    HttpApiEndpoint.get("prometheus", "/metrics/prometheus", { success: PrometheusText }).annotateMerge(
+      OpenApi.annotations({ summary: "Metrics as text for Prometheus, whatever `Accept` says" })
     )
   )
   .middleware(AdminAccess) {}

@@ -25,6 +25,7 @@ export interface ClientSignals {
   /** `x-session-id`, sent by opencode among others. */
   readonly sessionId: string | undefined
   readonly traceparent: string | undefined
+  readonly tracestate?: string | undefined
 }
 
 export interface ChatRequest {

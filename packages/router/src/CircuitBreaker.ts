@@ -8,6 +8,9 @@
 import type { CircuitSettings } from "@llm-router/domain/RouterConfig"
 import { Context, Duration, Effect, Layer, type Scope } from "effect"
 import { CircuitBreaker as Circuits } from "effect/persistence"
+import { attributes, events } from "./telemetry/spans.ts"
+import type { Span } from "./telemetry/Span.ts"
+import { Telemetry } from "./telemetry/Telemetry.ts"
 import { Watchdog } from "./Watchdog.ts"
 
 export type CircuitState = "closed" | "open" | "half_open"
@@ -74,7 +77,11 @@ export class CircuitBreaker extends Context.Service<
   CircuitBreaker,
   {
     /** Asks for permission to call. A half-open circuit admits one probe; its slot is free again with its outcome. */
-    readonly admit: (key: string, settings: CircuitSettings) => Effect.Effect<Permit, CircuitRejection, Scope.Scope>
+    readonly admit: (
+      key: string,
+      settings: CircuitSettings,
+      span?: Span
+    ) => Effect.Effect<Permit, CircuitRejection, Scope.Scope>
     readonly view: (key: string) => Effect.Effect<CircuitView>
     /** Every circuit that has something to tell. */
     readonly views: Effect.Effect<ReadonlyMap<string, CircuitView>>
@@ -90,6 +97,7 @@ export class CircuitBreaker extends Context.Service<
     Effect.gen(function* () {
       const store = yield* Circuits.CircuitBreakerStore
       const { now } = yield* Watchdog
+      const { metrics } = yield* Telemetry
       const records = new Map<string, Record>()
       let epochs = 0
 
@@ -147,7 +155,8 @@ export class CircuitBreaker extends Context.Service<
         usedEra: number,
         admission: Circuits.Admission,
         settings: CircuitSettings,
-        outcome: CircuitOutcome
+        outcome: CircuitOutcome,
+        span: Span | undefined
       ): Effect.Effect<void> => {
         if (storeKey(key) === usedKey && eraOf(key) === usedEra) note(key, outcome)
         const openMillis =
@@ -162,7 +171,7 @@ export class CircuitBreaker extends Context.Service<
           openFor: Duration.millis(openMillis)
         })
         return Effect.matchEffect(recorded, {
-          onSuccess: (transition) => (transition === undefined ? Effect.void : moved(key, transition)),
+          onSuccess: (transition) => (transition === undefined ? Effect.void : moved(key, transition, span)),
           onFailure: (error) => Effect.logWarning("The circuit's outcome was not stored.", error)
         })
       }
@@ -180,17 +189,28 @@ export class CircuitBreaker extends Context.Service<
         }
       }
 
-      const moved = (key: string, transition: Circuits.Transition): Effect.Effect<void> => {
+      const observed = (key: string, transition: Circuits.Transition, span: Span | undefined): CircuitState => {
+        const to = nameOf(transition.to)
+        metrics.circuitMoved(key, to)
+        span?.event(events.breakerTransition, {
+          [attributes.requestModel]: key,
+          [attributes.breakerFrom]: nameOf(transition.from),
+          [attributes.breakerTo]: to
+        })
+        return to
+      }
+
+      const moved = (key: string, transition: Circuits.Transition, span: Span | undefined): Effect.Effect<void> => {
         const record = recordOf(key)
         record.era++
         if (transition.to === "Open") record.openedAtMillis = now()
-        const to = nameOf(transition.to)
+        const to = observed(key, transition, span)
         return Effect.logWarning(`The circuit of ${key} is now ${to}.`).pipe(
           Effect.annotateLogs({ model: key, from: nameOf(transition.from), to })
         )
       }
 
-      const admit = Effect.fnUntraced(function* (key: string, settings: CircuitSettings) {
+      const admit = Effect.fnUntraced(function* (key: string, settings: CircuitSettings, span?: Span) {
         if (records.get(key)?.held === true) return yield* Effect.fail(rejection("open", undefined))
         const usedKey = storeKey(key)
         const usedEra = eraOf(key)
@@ -207,13 +227,15 @@ export class CircuitBreaker extends Context.Service<
             }
           })
         )
+        // The probe's admission is what half-opens a circuit.
+        if (admission?.transition !== undefined) observed(key, admission.transition, span)
         let settled = false
         return {
           settle: (outcome) =>
             Effect.suspend(() => {
               if (settled || admission === undefined) return Effect.void
               settled = true
-              return settle(key, usedKey, usedEra, admission, settings, outcome)
+              return settle(key, usedKey, usedEra, admission, settings, outcome, span)
             })
         } satisfies Permit
       })
@@ -221,6 +243,7 @@ export class CircuitBreaker extends Context.Service<
       const reset = Effect.fn("CircuitBreaker.reset")(function* (key: string) {
         const { state } = yield* view(key)
         remember(key, fresh(++epochs))
+        if (state !== "closed") metrics.circuitMoved(key, "closed")
         return state
       })
 
@@ -246,6 +269,7 @@ export class CircuitBreaker extends Context.Service<
           const record = recordOf(key)
           record.held = true
           record.openedAtMillis = now()
+          if (state !== "open") metrics.circuitMoved(key, "open")
           return state
         })
       })

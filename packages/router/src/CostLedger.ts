@@ -11,6 +11,7 @@ import { type LedgerStatus, LedgerWriter } from "./ledger/LedgerWriter.ts"
 import { Rollup } from "./ledger/rollup.ts"
 import { attemptRowOf, requestRowOf } from "./ledger/rows.ts"
 import { type UsageQuery, type UsageReport, usageOfRollup, usageReportOf } from "./ledger/usage.ts"
+import { Telemetry } from "./telemetry/Telemetry.ts"
 import { Watchdog } from "./Watchdog.ts"
 
 /** `reported` by the upstream, over `priced` tokens, over tokens `estimated` from the text; `unpriced` is not free. */
@@ -149,6 +150,7 @@ export class CostLedger extends Context.Service<
       CostLedger,
       Effect.gen(function* () {
         const { now } = yield* Watchdog
+        const { metrics } = yield* Telemetry
         const path = resolve(options.path)
         const sums = new LedgerSums(now())
         const reader = yield* Effect.acquireRelease(
@@ -160,7 +162,8 @@ export class CostLedger extends Context.Service<
             path,
             queueEntries: options.queueEntries,
             now,
-            onSnapshot: (snapshot) => sums.addEarlier(snapshot)
+            onSnapshot: (snapshot) => sums.addEarlier(snapshot),
+            metrics
           })
         )
         const keepDays = Math.max(1, options.retentionDays)

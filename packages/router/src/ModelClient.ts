@@ -12,6 +12,8 @@ import { reasonOf } from "./openrouter/errors.ts"
 import { end, Exchange, ExchangeError, type ExchangeLimits, silence } from "./openrouter/Exchange.ts"
 import { parseFields } from "./openrouter/json.ts"
 import { openStream, type StreamAnswer } from "./openrouter/stream.ts"
+import { propagationHeaders } from "./telemetry/propagation.ts"
+import type { Span } from "./telemetry/Span.ts"
 import { Watchdog } from "./Watchdog.ts"
 
 export type { JsonAnswer, StreamAnswer }
@@ -41,6 +43,8 @@ export interface ModelCall {
   readonly request: ChatRequest
   readonly fields: UpstreamFields
   readonly limits: ExchangeLimits
+  /** The attempt's, where it is traced. */
+  readonly span?: Span | undefined
 }
 
 /** An error's body is read up to here, an answer's up to here; what is longer is no answer of a chat model. */
@@ -86,12 +90,10 @@ export class ModelClient extends Context.Service<
           ...(settings.apiKey === undefined ? {} : { authorization: `Bearer ${Redacted.value(settings.apiKey)}` })
         }
 
-        const headersFor = ({ request }: ModelCall): Record<string, string> => ({
+        const headersFor = ({ request, span }: ModelCall): Record<string, string> => ({
           ...fixedHeaders,
           accept: request.stream ? "text/event-stream" : "application/json",
-          ...(settings.tracePropagation && request.client.traceparent !== undefined
-            ? { traceparent: request.client.traceparent }
-            : {})
+          ...(settings.tracePropagation ? propagationHeaders(request.client, span) : {})
         })
 
         const start = (call: ModelCall, scope: Scope.Scope) =>

@@ -27,6 +27,8 @@ import { type AnswerFacts, ModelClient } from "./ModelClient.ts"
 import type { Chunk } from "./openrouter/Exchange.ts"
 import { type Plan, planOf } from "./plan.ts"
 import { pricesUnder } from "./pricing.ts"
+import { type Arrival, RequestTelemetry } from "./telemetry/RequestTelemetry.ts"
+import { Telemetry } from "./telemetry/Telemetry.ts"
 import { UpstreamStatus } from "./UpstreamStatus.ts"
 import { Watchdog } from "./Watchdog.ts"
 
@@ -73,7 +75,7 @@ export interface RoutedStream {
 export class Router extends Context.Service<
   Router,
   {
-    readonly route: (request: ChatRequest) => Effect.Effect<Routed, RouteError>
+    readonly route: (request: ChatRequest, arrival?: Arrival) => Effect.Effect<Routed, RouteError>
     /** The decision and what would be tried; asks no model of the chain. */
     readonly plan: (request: ChatRequest) => Effect.Effect<Plan, RouteError>
   }
@@ -90,6 +92,7 @@ export class Router extends Context.Service<
         const ledger = yield* CostLedger
         const status = yield* UpstreamStatus
         const { now } = yield* Watchdog
+        const { metrics } = yield* Telemetry
         const services: AttemptServices = {
           client,
           circuits,
@@ -97,7 +100,8 @@ export class Router extends Context.Service<
           status,
           now,
           catalogue,
-          retries: settings.retriesPerModel
+          retries: settings.retriesPerModel,
+          metrics
         }
 
         /** Tries the models in order; the trail keeps what became of each. */
@@ -111,26 +115,38 @@ export class Router extends Context.Service<
             return new ChainExhausted({ attempts, reasons, skipped })
           }
           return Effect.catch(attemptModel(services, context, model), (failure) => {
+            const goesOn = failure._tag === "CircuitRejection" || failure.canFallBack
+            if (!goesOn) return firstAnswer(context, [])
+            if (rest.length > 0) {
+              context.told.fellBack(model, failure._tag === "CircuitRejection" ? "circuit_open" : failure.reason)
+            }
             if (failure._tag === "CircuitRejection") return firstAnswer(context, rest)
-            if (!failure.canFallBack) return firstAnswer(context, [])
             const tooLong = failure.reason._tag === "ContextTooLong"
             return firstAnswer(context, tooLong ? largerContextFirst(model, rest, catalogue) : rest)
           })
         }
 
         /** What is told of the whole request, once: it worked, it failed, or the caller left. */
-        const outcomeRecorder = (request: ChatRequest, decision: Decision, trail: Trail, startedAt: number) => {
+        const outcomeRecorder = (
+          request: ChatRequest,
+          decision: Decision,
+          trail: Trail,
+          startedAt: number,
+          told: RequestTelemetry
+        ) => {
           let recorded = false
           return (success: boolean, error: string | undefined): void => {
             if (recorded) return
             recorded = true
             const time = now()
+            const model = trail.meters.at(-1)?.model ?? decision.models[0]
+            told.ended(decision.category, model, success, error, trail.meters.length)
             ledger.appendRequest({
               timeMillis: time,
               requestId: request.id,
               category: decision.category,
               source: decision.source,
-              model: trail.meters.at(-1)?.model ?? decision.models[0],
+              model,
               success,
               attempts: trail.meters.length,
               latencyMillis: time - startedAt,
@@ -142,8 +158,10 @@ export class Router extends Context.Service<
 
         const metered = (
           { answer, meter, model }: MeteredAnswer,
-          record: ReturnType<typeof outcomeRecorder>
+          record: ReturnType<typeof outcomeRecorder>,
+          told: RequestTelemetry
         ): Effect.Effect<RoutedAnswer> => {
+          told.opened()
           /** The answer has ended: the ledger has it before its last byte goes out. */
           const ended = (end: MeterEnd, facts: AnswerFacts, error?: string): Effect.Effect<void> =>
             Effect.flatMap(meter.finish(end, facts), () => {
@@ -151,13 +169,12 @@ export class Router extends Context.Service<
               return ledger.committed
             })
           if (answer._tag === "Json") {
-            return Effect.map(ended({ _tag: "Complete" }, answer.facts), () => ({
-              _tag: "Json",
-              model,
-              body: answer.body,
-              cost: meter.knownCost
-            }))
+            return Effect.map(ended({ _tag: "Complete" }, answer.facts), () => {
+              told.answered()
+              return { _tag: "Json", model, body: answer.body, cost: meter.knownCost }
+            })
           }
+          told.answered()
           return Effect.succeed({
             _tag: "Stream",
             model,
@@ -183,17 +200,23 @@ export class Router extends Context.Service<
             const prices = pricesUnder(config, catalogue)
             return yield* planOf(decision, chainOf(decision, request), request, { circuits, prices })
           }),
-          route: Effect.fnUntraced(function* (request) {
+          route: Effect.fnUntraced(function* (request, arrival) {
             const startedAt = now()
             const config = store.currentUnsafe()
+            metrics.configured(config)
+            const told = new RequestTelemetry(metrics, arrival)
             const decided = yield* Effect.onInterrupt(decisions.decide(config, request), () =>
-              Effect.sync(() => ledger.appendRequest(leftUndecided(request, startedAt, now())))
+              Effect.sync(() => {
+                ledger.appendRequest(leftUndecided(request, startedAt, now()))
+                told.ended("undecided", "none", false, "cancelled", 0)
+              })
             )
             const { decision } = decided
+            told.decided(decision)
             decisions.remember(request, decision)
             const chain = chainOf(decision, request)
             const trail = newTrail(chain.skipped)
-            const record = outcomeRecorder(request, decision, trail, startedAt)
+            const record = outcomeRecorder(request, decision, trail, startedAt, told)
             const { ownsModels, sessionId } = decided
             const limits = {
               firstTokenMillis: settings.firstTokenTimeoutMillis,
@@ -201,7 +224,7 @@ export class Router extends Context.Service<
               keepAliveMillis: settings.keepAliveMillis,
               requestDue: startedAt + settings.requestTimeoutMillis
             }
-            const context = { request, config, decision, trail, ownsModels, sessionId, limits }
+            const context = { request, config, decision, trail, ownsModels, sessionId, limits, told }
             const opened: Effect.Effect<MeteredAnswer, RouteError, Scope.Scope> = client.configured
               ? firstAnswer(context, chain.models)
               : notConfigured
@@ -213,7 +236,7 @@ export class Router extends Context.Service<
               answer: Effect.addFinalizer(() => Effect.sync(() => record(false, "cancelled"))).pipe(
                 Effect.andThen(opened),
                 Effect.matchEffect({
-                  onSuccess: (answer) => metered(answer, record),
+                  onSuccess: (answer) => metered(answer, record, told),
                   onFailure: (error): Effect.Effect<RoutedAnswer, RouteError> => {
                     record(false, error._tag)
                     return Effect.andThen(ledger.committed, Effect.fail(error))

@@ -14,6 +14,10 @@ import type { ModelCatalogue } from "./ModelCatalogue.ts"
 import type { AnswerFacts, ModelAnswer, ModelClient } from "./ModelClient.ts"
 import type { ExchangeLimits } from "./openrouter/Exchange.ts"
 import { pricesUnder } from "./pricing.ts"
+import { attemptSpan } from "./telemetry/attemptSpan.ts"
+import { capturing } from "./telemetry/content.ts"
+import type { RequestTelemetry } from "./telemetry/RequestTelemetry.ts"
+import type { AttemptRole, RouterMetrics } from "./telemetry/RouterMetrics.ts"
 import type { UpstreamStatus } from "./UpstreamStatus.ts"
 
 /** What happened so far to one request: the answer to "which models did you try?". */
@@ -39,6 +43,7 @@ export interface AttemptContext {
   readonly ownsModels: boolean
   readonly sessionId: string
   readonly limits: ExchangeLimits
+  readonly told: RequestTelemetry
 }
 
 export interface AttemptServices {
@@ -49,6 +54,7 @@ export interface AttemptServices {
   readonly catalogue: ModelCatalogue["Service"]
   readonly now: () => number
   readonly retries: number
+  readonly metrics: RouterMetrics
 }
 
 /** An answer whose end its meter will see. */
@@ -81,6 +87,9 @@ const skippedBy = (model: string, rejection: CircuitRejection): SkippedModel => 
 
 export type AttemptFailure = ModelError | CircuitRejection
 
+const roleOf = ({ meters }: Trail, model: string): AttemptRole =>
+  meters.length === 0 ? "primary" : meters.at(-1)?.model === model ? "retry" : "fallback"
+
 /** One try at one model. */
 const tryOnce = Effect.fnUntraced(function* (
   services: AttemptServices,
@@ -89,11 +98,27 @@ const tryOnce = Effect.fnUntraced(function* (
 ): Effect.fn.Return<MeteredAnswer, AttemptFailure, Scope.Scope> {
   const { catalogue, ledger, now, status } = services
   const { decision, limits, ownsModels, request, sessionId, trail } = context
-  const permit = yield* services.circuits.admit(model, context.config.circuit)
-  const { category, source } = decision
   const attempt = trail.attempts.length + 1
+  const role = roleOf(trail, model)
+  const permit = yield* services.circuits.admit(model, context.config.circuit, context.told.span)
+  const span = context.told.span && attemptSpan(context.told.span, request, model, attempt, role)
+  const { category, source } = decision
   const prices = pricesUnder(context.config, catalogue)
-  const meter = new Meter({ request, purpose: "chat", category, source, model, attempt, prices, ledger, permit, now })
+  const meter = new Meter({
+    request,
+    purpose: "chat",
+    category,
+    source,
+    model,
+    attempt,
+    prices,
+    ledger,
+    permit,
+    now,
+    metrics: services.metrics,
+    role,
+    span
+  })
   trail.meters.push(meter)
   let answer: ModelAnswer | undefined
   // Whatever ends the request before its answer has ended: the caller left.
@@ -101,7 +126,7 @@ const tryOnce = Effect.fnUntraced(function* (
   const record = (outcome: string, httpStatus: number | null) =>
     trail.attempts.push({ model, outcome, status: httpStatus, duration_ms: Math.round(now() - meter.startedAt) })
   answer = yield* Effect.catch(
-    services.client.open({ request, fields: { model, ownsModels, sessionId }, limits }),
+    services.client.open({ request, fields: { model, ownsModels, sessionId }, limits, span }),
     (error) => {
       record(error.reason._tag, error.status)
       trail.reasons.push(error.reason)
@@ -115,6 +140,7 @@ const tryOnce = Effect.fnUntraced(function* (
         )
     }
   )
+  if (span?.trace.capturesContent === true) answer = capturing(answer, span)
   record("ok", 200)
   status.succeeded(model)
   if (answer._tag === "Stream") meter.firstToken()

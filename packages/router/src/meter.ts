@@ -11,6 +11,10 @@ import type { CostLedger, CostSource, LedgerEntry } from "./CostLedger.ts"
 import { anonymous } from "./ledger/rows.ts"
 import type { AnswerFacts } from "./ModelClient.ts"
 import { costOf, type TokenPrices } from "./pricing.ts"
+import { endAttemptSpan } from "./telemetry/attemptSpan.ts"
+import type { AttemptRole, RouterMetrics } from "./telemetry/RouterMetrics.ts"
+import type { Span } from "./telemetry/Span.ts"
+import { events } from "./telemetry/spans.ts"
 
 /** About four characters make a token, in English and in code. */
 const bytesPerToken = 4
@@ -26,6 +30,10 @@ export interface MeterContext {
   readonly ledger: CostLedger["Service"]
   readonly permit: Permit
   readonly now: () => number
+  readonly metrics?: RouterMetrics
+  /** The attempt's place in its request; of a classifier's call there is none. */
+  readonly role?: AttemptRole
+  readonly span?: Span | undefined
 }
 
 export type MeterEnd =
@@ -57,6 +65,7 @@ export class Meter {
 
   firstToken(): void {
     this.#firstTokenAt = this.#context.now()
+    this.#context.span?.event(events.firstToken)
   }
 
   /** What the attempt cost, once it has ended. */
@@ -76,8 +85,34 @@ export class Meter {
       const { ledger, permit } = this.#context
       this.#ended = this.#entry(end, facts)
       ledger.appendAttempt(this.#ended)
+      this.#observe(this.#ended, end, facts)
       return permit.settle(outcomeOf(end))
     })
+
+  #observe(entry: LedgerEntry, end: MeterEnd, facts: AnswerFacts | undefined): void {
+    const { metrics, prices, role, span } = this.#context
+    const reason = end._tag === "Failed" ? end.error.reason : undefined
+    if (span !== undefined) endAttemptSpan(span, entry, reason)
+    if (metrics === undefined) return
+    const table = entry.costSource === "reported" && facts?.usage !== undefined ? prices(entry.model) : undefined
+    metrics.callEnded(
+      {
+        model: entry.model,
+        category: entry.category,
+        role,
+        outcome: entry.outcome,
+        reason,
+        seconds: entry.durationMillis / 1000,
+        firstChunkSeconds: entry.firstTokenMillis === undefined ? undefined : entry.firstTokenMillis / 1000,
+        inputTokens: entry.inputTokens,
+        outputTokens: entry.outputTokens,
+        cost: entry.cost,
+        costSource: entry.costSource,
+        tableCost: table === undefined ? undefined : costOf(table, entry)
+      },
+      span
+    )
+  }
 
   #entry(end: MeterEnd, facts: AnswerFacts | undefined): LedgerEntry {
     const { attempt, category, model, now, purpose, request, source } = this.#context

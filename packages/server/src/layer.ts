@@ -6,6 +6,7 @@ import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Api } from "@llm-router/api/Api"
 import { routerLayer, type RouterOptions } from "@llm-router/router/layer"
+import { Telemetry, type TelemetryService } from "@llm-router/router/telemetry/Telemetry"
 import { startSandbox } from "@llm-router/testing/sandbox"
 import { ByteSize, Clock, Effect, Layer, Redacted } from "effect"
 import { HttpIncomingMessage, HttpMiddleware, HttpRouter } from "effect/http"
@@ -24,6 +25,9 @@ import { Lifecycle } from "./Lifecycle.ts"
 import { loggingLayer } from "./logging.ts"
 import { ServerSettings } from "./ServerSettings.ts"
 import type { LoadedSettings, Settings } from "./settings.ts"
+import { gauges } from "./telemetry/gauges.ts"
+import { measured } from "./telemetry/httpRequests.ts"
+import { telemetryLayer } from "./telemetry/layer.ts"
 import { version } from "./version.ts"
 
 interface Upstream {
@@ -95,14 +99,17 @@ const routes = Layer.mergeAll(
 )
 
 /** Request heads within 30 s, whole requests within 2 min; a response may take as long as it takes. */
-const nodeServer = () =>
-  answerMalformedRequests(
-    new DrainingServer({
-      headersTimeout: 30_000,
-      requestTimeout: 120_000,
-      keepAliveTimeout: 65_000,
-      connectionsCheckingInterval: 5_000
-    })
+const nodeServer = (telemetry: TelemetryService) => () =>
+  measured(
+    answerMalformedRequests(
+      new DrainingServer({
+        headersTimeout: 30_000,
+        requestTimeout: 120_000,
+        keepAliveTimeout: 65_000,
+        connectionsCheckingInterval: 5_000
+      })
+    ),
+    telemetry
   )
 
 /** Ready once all below is up; not ready before any of it stops. */
@@ -117,11 +124,15 @@ const readiness = Layer.effectDiscard(
 
 export const serverLayer = (loaded: LoadedSettings) => {
   const { settings, sources } = loaded
-  const server = NodeHttpServer.layer(nodeServer, {
-    port: settings.port,
-    host: settings.host,
-    gracefulShutdownTimeout: settings.shutdownGraceMillis
-  })
+  const server = Layer.unwrap(
+    Effect.map(Telemetry, (telemetry) =>
+      NodeHttpServer.layer(nodeServer(telemetry), {
+        port: settings.port,
+        host: settings.host,
+        gracefulShutdownTimeout: settings.shutdownGraceMillis
+      })
+    )
+  )
   const about = Layer.effect(
     ServerSettings,
     Effect.map(Clock.currentTimeMillis, (startedAtMillis) =>
@@ -142,11 +153,13 @@ export const serverLayer = (loaded: LoadedSettings) => {
     // Spans are made by hand; the framework's would double the cost of a request.
     Layer.succeed(HttpMiddleware.TracerDisabledWhen, () => true)
   )
-  return Layer.mergeAll(announced, readiness).pipe(
+  return Layer.mergeAll(announced, readiness, gauges).pipe(
     Layer.provideMerge(HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true })),
     Layer.provideMerge(server),
     Layer.provideMerge(router),
     Layer.provideMerge(Layer.mergeAll(about, Lifecycle.layer, NodeHttpClient.layerUndici)),
+    // At the bottom, so that it ends last: what ends before still has something to tell.
+    Layer.provideMerge(telemetryLayer(settings)),
     Layer.provide(bounds),
     Layer.provide(loggingLayer(settings))
   )

@@ -32,6 +32,64 @@ export const oneOf = <const A extends string>(...values: ReadonlyArray<A>): Kind
   secret: false
 })
 
+/** A share, 0 to 1. */
+export const share: Kind<number> = {
+  accepts: "a number from 0 to 1",
+  parse: (text) => where(Number(text), /^\d*\.?\d+$/.test(text) && Number(text) <= 1),
+  secret: false
+}
+
+/** `name=value` pairs, percent-encoded, as the OpenTelemetry specification has them; `undefined` for what is none. */
+const pairsOf = (text: string): ReadonlyArray<readonly [name: string, value: string]> | undefined => {
+  const pairs: Array<readonly [string, string]> = []
+  for (const pair of text.split(",").filter((part) => part.trim() !== "")) {
+    const equals = pair.indexOf("=")
+    const name = pair.slice(0, Math.max(0, equals)).trim()
+    const value = pair.slice(equals + 1).trim()
+    if (name === "" || /[^!-~]/.test(name) || /%(?![0-9A-Fa-f]{2})/.test(value)) return undefined
+    try {
+      pairs.push([name, decodeURIComponent(value)])
+    } catch {
+      return undefined
+    }
+  }
+  return pairs
+}
+
+export const attributePairs: Kind<string> = {
+  accepts: "name=value pairs, comma-separated, values percent-encoded",
+  parse: (text) => where(text, pairsOf(text) !== undefined),
+  secret: false
+}
+
+/** The pairs of a text that `attributePairs` took. */
+export const recordOf = (text: string): Readonly<Record<string, string>> => Object.fromEntries(pairsOf(text) ?? [])
+
+/** Header values carry tokens. */
+export const headerPairs: Kind<Redacted.Redacted<Readonly<Record<string, string>>>> = {
+  accepts: "header=value pairs, comma-separated, values percent-encoded",
+  parse: (text) => {
+    const pairs = pairsOf(text)
+    const isHeader = ([name, value]: readonly [string, string]) =>
+      /^[\w!#$%&'*+.^`|~-]+$/.test(name) && /^[ -~]*$/.test(value)
+    return where(Redacted.make(Object.fromEntries(pairs ?? [])), pairs?.every(isHeader) === true)
+  },
+  secret: true
+}
+
+/** Names of a closed set, comma-separated. */
+export const someOf = (...values: ReadonlyArray<string>): Kind<string> => ({
+  accepts: `${values.join(", ")}, or several of them, comma-separated`,
+  parse: (text) => {
+    const names = text.split(",").map((name) => name.trim().toLowerCase())
+    return where(
+      names.join(","),
+      names.every((name) => values.includes(name))
+    )
+  },
+  secret: false
+})
+
 const truthOf: ReadonlyMap<string, boolean> = new Map([
   ["true", true],
   ["1", true],

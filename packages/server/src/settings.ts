@@ -4,7 +4,8 @@
 import { Option, Result, Schema } from "effect"
 import { parseEnv } from "node:util"
 import { isLoopback } from "./loopback.ts"
-import { type Setting, settingsTable } from "./settingsTable.ts"
+import type { Setting } from "./setting.ts"
+import { settingsTable } from "./settingsTable.ts"
 
 type Table = typeof settingsTable
 

@@ -12,45 +12,13 @@ import {
   headerText,
   host,
   integer,
-  type Kind,
   modelId,
   ollamaModel,
   oneOf,
   secret
 } from "./settingKinds.ts"
-
-interface CommandLine {
-  readonly flag: string
-  /** How `--help` names the value; a flag without one stands for `true`. */
-  readonly placeholder?: string
-}
-
-export interface Setting<Name extends string, A> extends Kind<A> {
-  readonly name: Name
-  /** Older names that still work. */
-  readonly aliases: ReadonlyArray<string>
-  readonly commandLine: CommandLine | undefined
-  readonly help: string
-  readonly fallback: A
-}
-
-const setting = <const Name extends string, A>(
-  name: Name,
-  kind: Kind<A>,
-  fallback: NoInfer<A>,
-  help: string,
-  more: { readonly aliases?: ReadonlyArray<string>; readonly commandLine?: CommandLine } = {}
-): Setting<Name, A> => ({
-  ...kind,
-  name,
-  fallback,
-  help,
-  aliases: more.aliases ?? [],
-  commandLine: more.commandLine
-})
-
-const optional = <const Name extends string, A>(name: Name, kind: Kind<A>, help: string) =>
-  setting<Name, A | undefined>(name, kind, undefined, help)
+import { optional, setting } from "./setting.ts"
+import { telemetrySettings } from "./telemetry/settings.ts"
 
 const hour = 3_600_000
 const day = 24 * hour
@@ -222,5 +190,6 @@ export const settingsTable = {
     boolean,
     false,
     "Send trace headers to OpenRouter as well"
-  )
+  ),
+  ...telemetrySettings
 }

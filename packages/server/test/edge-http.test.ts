@@ -15,6 +15,7 @@ const surface: ReadonlyArray<readonly [path: string, pattern: string, methods: R
   ["/health/live", "/health/live", ["GET"]],
   ["/health/ready", "/health/ready", ["GET"]],
   ["/metrics", "/metrics", ["GET"]],
+  ["/metrics/prometheus", "/metrics/prometheus", ["GET"]],
   ["/config", "/config", ["GET"]],
   ["/config/category", "/config/category", ["POST"]],
   ["/config/model-mapping", "/config/model-mapping", ["POST"]],

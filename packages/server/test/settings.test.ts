@@ -81,7 +81,31 @@ describe("defaults", () => {
       shutdownGraceMillis: 30_000,
       logLevel: "info",
       logFormat: "auto",
-      tracePropagateUpstream: false
+      tracePropagateUpstream: false,
+      otelSdkDisabled: false,
+      otelExporterOtlpEndpoint: undefined,
+      otelExporterOtlpTracesEndpoint: undefined,
+      otelExporterOtlpMetricsEndpoint: undefined,
+      otelExporterOtlpHeaders: undefined,
+      otelExporterOtlpProtocol: "http/protobuf",
+      otelExporterOtlpCompression: "none",
+      otelExporterOtlpTimeout: 10_000,
+      otelTracesExporter: "otlp",
+      otelMetricsExporter: "otlp",
+      otelServiceName: undefined,
+      otelResourceAttributes: undefined,
+      otelTracesSampler: "parentbased_always_on",
+      otelTracesSamplerArg: 1,
+      otelPropagators: "tracecontext,baggage",
+      otelBspScheduleDelay: 5_000,
+      otelBspMaxQueueSize: 2_048,
+      otelBspMaxExportBatchSize: 512,
+      otelBspExportTimeout: 30_000,
+      otelMetricExportInterval: 60_000,
+      otelMetricExportTimeout: 30_000,
+      otelAttributeValueLengthLimit: undefined,
+      otelAttributeCountLimit: 128,
+      telemetryCaptureContent: false
     })
     expect(new Set(Object.values(sources))).toEqual(new Set(["default"]))
   })

@@ -11,6 +11,7 @@ import { ModelCatalogue } from "../ModelCatalogue.ts"
 import { ModelClient } from "../ModelClient.ts"
 import { fieldsOf, listOf, parseFields } from "../openrouter/json.ts"
 import { pricesUnder } from "../pricing.ts"
+import { Telemetry } from "../telemetry/Telemetry.ts"
 import { Watchdog } from "../Watchdog.ts"
 import { answerableCategories, answerSchema, promptFor, verdictOf } from "./prompt.ts"
 
@@ -45,6 +46,7 @@ export class ApiClassifier extends Context.Service<
         const ledger = yield* CostLedger
         const catalogue = yield* ModelCatalogue
         const { now } = yield* Watchdog
+        const { metrics } = yield* Telemetry
 
         const bodyFor = (config: RouterConfig, text: string): Buffer =>
           Buffer.from(
@@ -80,7 +82,8 @@ export class ApiClassifier extends Context.Service<
             ledger,
             // The classifier's own circuit is settled by whoever asks it.
             permit: { settle: () => Effect.void },
-            now
+            now,
+            metrics
           })
           const answer = yield* client
             .open({

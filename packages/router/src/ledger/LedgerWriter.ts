@@ -4,6 +4,7 @@
  */
 import { Effect } from "effect"
 import { Worker } from "node:worker_threads"
+import type { RouterMetrics } from "../telemetry/RouterMetrics.ts"
 import type { LedgerFault } from "./database.ts"
 import type { LedgerRow } from "./rows.ts"
 import { rowsPerPrune, type Snapshot } from "./store.ts"
@@ -15,6 +16,7 @@ export interface WriterOptions {
   readonly now: () => number
   /** What the file held when it was opened for the first time. */
   readonly onSnapshot: (snapshot: Snapshot) => void
+  readonly metrics?: RouterMetrics
 }
 
 export interface LedgerStatus {
@@ -170,7 +172,10 @@ export class LedgerWriter {
     this.#busySince = undefined
     this.#problem = undefined
     this.#fault = undefined
-    if (message._tag === "Committed") this.#remove(message.rows)
+    if (message._tag === "Committed") {
+      this.#options.metrics?.ledgerCommitted((performance.now() - this.#lastWrite) / 1000)
+      this.#remove(message.rows)
+    }
     if (message._tag === "Pruned" && message.rows < rowsPerPrune) this.#pruneBefore = undefined
     this.#pump()
     this.#tell()
@@ -192,6 +197,7 @@ export class LedgerWriter {
   }
 
   #fail(fault: LedgerFault): void {
+    this.#options.metrics?.ledgerFailed()
     this.#busySince = undefined
     if (fault.kind === "refused" && this.#sent > 0) {
       if (this.#sent > 1) this.#singly = this.#sent

@@ -20,6 +20,8 @@ export interface Trace {
   /** W3C `tracestate`, and `baggage`, as they came; passed on with the trace. */
   readonly state: string | undefined
   readonly baggage: string | undefined
+  /** What is called from here is told of the trace. */
+  readonly propagates: boolean
   /** Prompts and answers are put on spans. */
   readonly capturesContent: boolean
   readonly newSpanId: () => string

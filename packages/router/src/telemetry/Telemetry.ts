@@ -2,7 +2,7 @@
  * Where the router's parts leave what they have to tell. Metrics are always recorded. Spans exist only where they are
  * exported: then a request carries one, otherwise `undefined`, and nothing is made for it.
  */
-import { Context } from "effect"
+import { Context, type Effect } from "effect"
 import { RouterMetrics } from "./RouterMetrics.ts"
 import type { Span } from "./Span.ts"
 
@@ -22,9 +22,13 @@ export interface TelemetryService {
   readonly metrics: RouterMetrics
   /** `undefined` when traces are not exported. */
   readonly tracer: Tracer | undefined
+  /** What the process says of itself, by the names of OpenTelemetry's resources. */
+  readonly resource: Readonly<Record<string, string>>
+  /** To be run before metrics are read: they bring up to date what is read rather than counted. */
+  readonly gauges: Set<Effect.Effect<void>>
 }
 
 /** By default what is recorded is read by nobody: for tests of a part by itself. */
 export const Telemetry = Context.Reference<TelemetryService>("@llm-router/router/Telemetry", {
-  defaultValue: () => ({ metrics: new RouterMetrics(), tracer: undefined })
+  defaultValue: () => ({ metrics: new RouterMetrics(), tracer: undefined, resource: {}, gauges: new Set() })
 })

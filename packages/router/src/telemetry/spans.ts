@@ -58,7 +58,7 @@ export const attributes = {
   breakerTo: "llm_router.breaker.to"
 } as const
 
-/** Events: on the server span a fallback, on an attempt's span the first token and its circuit's transition. */
+/** Events: on the server span a fallback and a circuit's transition, on an attempt's span its first token. */
 export const events = {
   fallback: "llm_router.fallback",
   breakerTransition: "llm_router.breaker.transition",

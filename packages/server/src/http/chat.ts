@@ -8,11 +8,15 @@ import { decimalOf, dollarsOf } from "@llm-router/domain/Money"
 import type { RouteError } from "@llm-router/domain/RouterError"
 import type { Plan } from "@llm-router/router/plan"
 import { type Routed, type RoutedAnswer, Router } from "@llm-router/router/Router"
+import type { Arrival } from "@llm-router/router/telemetry/RequestTelemetry"
+import type { Span } from "@llm-router/router/telemetry/Span"
+import { attributes } from "@llm-router/router/telemetry/spans"
 import { Watchdog } from "@llm-router/router/Watchdog"
 import { Cause, Effect, Exit, Fiber, type Scope, Stream } from "effect"
 import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { ServerSettings } from "../ServerSettings.ts"
+import { spanOf } from "../telemetry/httpRequests.ts"
 import { errorResponse, wireErrorOf } from "./errors.ts"
 import { jsonBody, requestIdOf } from "./request.ts"
 import { errorEvent, type EventPull, eventsOf, keepAliveEvent } from "./sse.ts"
@@ -32,18 +36,21 @@ export const ChatHandlers = HttpApiBuilder.group(
 
     const readChat = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest, id: string) {
       const body = yield* jsonBody(request, settings.maxBodyBytes)
+      const at = performance.now()
       const { headers } = request
-      return yield* Effect.fromResult(
+      const chat = yield* Effect.fromResult(
         parseChatRequest(
           id,
           {
             userAgent: headers["user-agent"] ?? "",
             sessionId: headers["x-session-id"],
-            traceparent: headers["traceparent"]
+            traceparent: headers["traceparent"],
+            tracestate: headers["tracestate"]
           },
           body
         )
       )
+      return { at, chat }
     })
 
     const decisionHeaders = ({ attempts, decision, model }: Routed): Headers => ({
@@ -117,8 +124,8 @@ export const ChatHandlers = HttpApiBuilder.group(
       )
     }
 
-    const complete = (chat: ChatRequest, headers: Headers): Responded =>
-      Effect.matchEffect(router.route(chat), {
+    const complete = (chat: ChatRequest, headers: Headers, arrival: Arrival): Responded =>
+      Effect.matchEffect(router.route(chat, arrival), {
         onFailure: (error) => Effect.succeed(failed(error, headers)),
         onSuccess: (routed) => {
           const respond = (opened: Effect.Effect<RoutedAnswer, RouteError, Scope.Scope>) =>
@@ -142,15 +149,19 @@ export const ChatHandlers = HttpApiBuilder.group(
       })
 
     const handle = (
-      respond: (chat: ChatRequest, headers: Headers) => Responded,
+      respond: (chat: ChatRequest, headers: Headers, arrival: Arrival) => Responded,
       request: HttpServerRequest.HttpServerRequest
     ): Responded => {
       const id = requestIdOf(request)
       const headers = { "x-request-id": id }
-      return Effect.matchEffect(readChat(request, id), {
-        onSuccess: (chat) => respond(chat, headers),
+      const span = spanOf(request)
+      const responded = Effect.matchEffect(readChat(request, id), {
+        onSuccess: ({ at, chat }) => respond(chat, headers, { at, span }),
         onFailure: (error) => Effect.succeed(failed(error, headers))
       })
+      if (span === undefined) return responded
+      span.attributes[attributes.requestId] = id
+      return Effect.annotateLogs(responded, logIdsOf(span))
     }
 
     const completions = ({ request }: { readonly request: HttpServerRequest.HttpServerRequest }): Responded =>
@@ -164,6 +175,9 @@ export const ChatHandlers = HttpApiBuilder.group(
       .handle("modelsAlias", () => models)
   })
 )
+
+/** What a log line has of a trace. */
+const logIdsOf = ({ spanId, traceId }: Span) => ({ trace_id: traceId, span_id: spanId })
 
 const onceThenDone = (event: Effect.Effect<Buffer, unknown>): EventPull => {
   let said = false

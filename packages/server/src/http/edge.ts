@@ -2,7 +2,6 @@
  * The edge of every route: what the framework answers by itself (no such path, wrong method, a body that is too large
  * or does not fit its schema, a defect) gets the error envelope too.
  */
-import { Api } from "@llm-router/api/Api"
 import { InvalidRequest, NotFound } from "@llm-router/domain/RouterError"
 import { Cause, Effect, SchemaIssue } from "effect"
 import { HttpRouter, HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
@@ -10,27 +9,11 @@ import { HttpApiError } from "effect/http-api"
 import { ServerSettings } from "../ServerSettings.ts"
 import { type EdgeError, errorResponse, wireError, type WireError, wireErrorOf } from "./errors.ts"
 import { bodyTooLarge, requestIdOf, unsupportedMediaType } from "./request.ts"
-
-/** Paths of the API by pattern, with their methods. `*` takes the rest of a path. */
-const patterns: ReadonlyMap<RegExp, ReadonlySet<string>> = (() => {
-  const methods = new Map<string, Set<string>>([
-    ["/openapi.json", new Set(["GET"])],
-    ["/docs", new Set(["GET"])]
-  ])
-  for (const group of Object.values(Api.groups)) {
-    for (const endpoint of Object.values(group.endpoints)) {
-      const known = methods.get(endpoint.path) ?? new Set()
-      methods.set(endpoint.path, known.add(endpoint.method))
-    }
-  }
-  const patternOf = (path: string) =>
-    new RegExp(`^${path.replace(/[.]/g, "\\.").replace("/*", "(?:/.*)?").replace(/:\w+/g, "[^/]+")}$`)
-  return new Map([...methods].map(([path, known]) => [patternOf(path), known]))
-})()
+import { routes } from "./routes.ts"
 
 const allowedMethods = (path: string): ReadonlySet<string> => {
   const allowed = new Set<string>()
-  for (const [pattern, methods] of patterns) {
+  for (const { methods, pattern } of routes) {
     if (!pattern.test(path)) continue
     for (const method of methods) allowed.add(method)
   }
