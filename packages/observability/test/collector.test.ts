@@ -3,147 +3,165 @@
  * question of the dashboard and the alerts. Runs where `prometheus` is installed and a collector was built
  * (`pnpm otelcol`), or with OTELCOL_BUILD=1, which builds it.
  */
-import { assert, describe, it } from "@effect/vitest"
-import { FakeOpenRouter } from "@llm-router/testing/FakeOpenRouter"
-import { Effect, Exit } from "effect"
-import { started, workingDirectory } from "../../server/test/routerProcess.ts"
+import { spawnSync } from "node:child_process"
+import { assert, describe, it, layer } from "@effect/vitest"
+import { Effect, Exit, Schedule } from "effect"
 import { builtCollector, cachedCollector } from "../src/collector/build.ts"
 import { alerts, pathOf } from "./files.ts"
-import { forwardLines } from "./forward.ts"
-import { arranged, customCategory, load, scripted, secretWords } from "./load.ts"
-import { eventually, freePorts, isInstalled, page, running } from "./programs.ts"
+import { customCategory, leakedKey, secretWords } from "./load.ts"
+import { Observed, upstreamKey } from "./observed.ts"
+import { isInstalled } from "./programs.ts"
 import { filledIn, parsed } from "./promql.ts"
-import { startPrometheus } from "./prometheus.ts"
 import { questions } from "./queries.ts"
-import { startSink } from "./sink.ts"
 
 const collector = await Effect.runPromiseExit(
   process.env["OTELCOL_BUILD"] === "1" ? builtCollector(process.env) : cachedCollector(process.env)
 )
+const binary = Exit.isSuccess(collector) ? collector.value : ""
 const missing = [
   ...(isInstalled("prometheus") ? [] : ["Prometheus is not installed (apt-get install prometheus)"]),
-  ...(Exit.isSuccess(collector) ? [] : [String(collector.cause)])
+  ...(binary === "" ? ["no collector was built (pnpm otelcol, which needs Go)"] : [])
 ]
-if (missing.length > 0) console.warn(`The collector is not tested: ${missing.join("; ")}`)
-const binary = Exit.isSuccess(collector) ? collector.value : ""
-
-const key = "sk-or-v1-0123456789abcdef0123456789abcdef"
-
-/** Questions that rightly have no answer, and why. */
-const emptyByDesign: Readonly<Record<string, string>> = {}
+if (missing.length > 0) console.warn(`The collector's test is skipped: ${missing.join("; ")}`)
 
 /** Series that rightly are not there, and why. */
 const absentByDesign: Readonly<Record<string, string>> = {
   'up{job="llm-router"}': "only where Prometheus scrapes the router itself, instead of the collector"
 }
 
-const startCollector = Effect.fnUntraced(function* (sink: { readonly tempo: string; readonly loki: string }) {
-  const [grpc = 0, http = 0, fluent = 0, metrics = 0, health = 0, own = 0] = yield* freePorts(6)
-  const at = (port: number) => `127.0.0.1:${port}`
-  const { said } = yield* running(
-    binary,
-    ["--config", pathOf("otel-collector.yaml")],
-    {
-      TEMPO_ENDPOINT: sink.tempo,
-      LOKI_ENDPOINT: sink.loki,
-      OTLP_GRPC_ADDRESS: at(grpc),
-      OTLP_HTTP_ADDRESS: at(http),
-      FLUENT_ADDRESS: at(fluent),
-      PROMETHEUS_ADDRESS: at(metrics),
-      HEALTH_ADDRESS: at(health),
-      SELF_METRICS_HOST: "127.0.0.1",
-      SELF_METRICS_PORT: String(own),
-      COLLECTOR_LOG_LEVEL: "warn"
-    },
-    `http://${at(health)}`
-  )
-  return { said, fluent, otlp: `http://${at(http)}`, metrics: at(metrics), own: at(own) }
-})
-
-/** The names that a page of metrics declares. */
-const declared = (text: string): ReadonlySet<string> =>
-  new Set([...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name = ""]) => name))
-
-/** A router, a collector, a Prometheus; some hundred requests before and behind the first look. */
-const observed = Effect.gen(function* () {
-  const upstream = yield* FakeOpenRouter
-  yield* scripted(upstream)
-  const sink = yield* startSink
-  const collecting = yield* startCollector(sink)
-  const prometheus = yield* startPrometheus({
-    "otel-collector:8889": collecting.metrics,
-    "otel-collector:8888": collecting.own
+/** What does not hold yet of a list may hold in a moment: the last of its states within half a minute. */
+const settled = <A>(rest: Effect.Effect<ReadonlyArray<A>>) =>
+  Effect.repeat(rest, {
+    schedule: Schedule.spaced("500 millis"),
+    times: 60,
+    until: (left) => left.length === 0
   })
-  const router = yield* started({
-    directory: yield* workingDirectory,
-    env: {
-      OPENROUTER_API_KEY: key,
-      OPENROUTER_BASE_URL: upstream.url,
-      LOG_LEVEL: "debug",
-      LOG_FORMAT: "json",
-      OTEL_EXPORTER_OTLP_ENDPOINT: collecting.otlp,
-      OTEL_METRIC_EXPORT_INTERVAL: "1000",
-      OTEL_BSP_SCHEDULE_DELAY: "500"
+
+describe.skipIf(missing.length > 0)("the collector's configuration", () => {
+  it.each([["otel-collector.yaml"], ["otel-collector.yaml", "docker/otel-tail-sampling.yaml"]])(
+    "is valid: %s %s",
+    (...files) => {
+      const { status, stderr } = spawnSync(binary, ["validate", ...files.map((file) => `--config=${pathOf(file)}`)])
+      assert.strictEqual(stderr.toString(), "")
+      assert.strictEqual(status, 0)
     }
-  })
-  yield* prometheus.awaitAnswer("process_uptime_seconds")
-  yield* arranged(router.url)
-  const statuses = yield* load(router.url, 12)
-  yield* prometheus.awaitAnswer("traces_span_metrics_calls_total")
-  const more = yield* load(router.url, 12)
-  yield* prometheus.awaitAnswer("increase(traces_span_metrics_calls_total[2m]) > 0")
-  const own = yield* page(`${router.url}/metrics/prometheus`)
-  const collected = yield* page(`http://${collecting.metrics}/metrics`)
-  router.signal("SIGTERM")
-  const { stderr, stdout } = yield* router.ended
-  yield* forwardLines(collecting.fluent, stdout.trim().split("\n"))
-  return {
-    ...{ prometheus, sink, stderr, stdout, said: collecting.said },
-    statuses: [...statuses, ...more],
-    own: declared(own ?? ""),
-    collected: declared(collected ?? "")
-  }
+  )
 })
 
-describe.skipIf(missing.length > 0)("a router, a collector and a Prometheus", () => {
-  it.live(
-    "have an answer to every question of the dashboard and the alerts",
-    () =>
+describe.skipIf(missing.length > 0)("behind a router under load", () => {
+  layer(Observed.layer(binary), { timeout: 150_000, excludeTestServices: true })((it) => {
+    it.effect("every question of the dashboard has an answer", () =>
       Effect.gen(function* () {
-        const { collected, own, prometheus, said, sink, statuses, stdout } = yield* observed
-
-        assert.includeMembers(statuses, [200, 503])
-        const unanswered = yield* eventually(
-          "answers",
-          Effect.map(
-            Effect.filter(questions(), ({ expression }) =>
-              Effect.map(prometheus.ask(filledIn(expression, "2m")), (found) => found.length === 0)
-            ),
-            (open) => open
+        const { prometheus, statuses } = yield* Observed
+        assert.includeMembers([...statuses], [200, 503])
+        const unanswered = yield* settled(
+          Effect.filter(questions(), ({ expression }) =>
+            Effect.map(prometheus.ask(filledIn(expression, "2m")), (found) => found.length === 0)
           )
         )
-        assert.deepStrictEqual(
-          unanswered.map(({ expression }) => expression).filter((expression) => emptyByDesign[expression] === undefined),
-          []
-        )
+        assert.deepStrictEqual(unanswered, [])
+      })
+    )
 
-        const absent = yield* Effect.filter(
-          alerts().flatMap(({ expression }) => parsed(expression).selectors.map(({ text }) => text)),
-          (selector) => Effect.map(prometheus.ask(selector), (found) => found.length === 0)
+    it.effect("every alert has what it looks at, and Prometheus evaluates it", () =>
+      Effect.gen(function* () {
+        const { prometheus } = yield* Observed
+        const selectors = alerts().flatMap(({ expression }) => parsed(expression).selectors.map(({ text }) => text))
+        const absent = yield* Effect.filter(selectors, (selector) =>
+          // The router has been stopped by now, so its series ended.
+          Effect.map(prometheus.ask(`last_over_time(${selector}[5m])`), (found) => found.length === 0)
         )
         assert.deepStrictEqual([...new Set(absent)], Object.keys(absentByDesign))
+        const unhealthy = yield* settled(
+          Effect.map(prometheus.api("rules"), ({ data }) =>
+            data.groups
+              .flatMap(({ rules }: { rules: ReadonlyArray<{ health: string }> }) => rules)
+              .filter(({ health }: { health: string }) => health !== "ok")
+          )
+        )
+        assert.deepStrictEqual(unhealthy, [])
+      })
+    )
 
-        const { data } = yield* prometheus.api("rules")
-        const rules = data.groups.flatMap((group: { rules: ReadonlyArray<{ name: string; health: string }> }) => group.rules)
-        assert.strictEqual(rules.length, alerts().length)
+    it.effect("the dashboard's variables have values", () =>
+      Effect.gen(function* () {
+        const { prometheus } = yield* Observed
+        const { data: categories } = yield* prometheus.api("label/llm_router_category/values")
+        assert.includeMembers(categories, ["code", customCategory])
+        const { data: models } = yield* prometheus.api("label/gen_ai_request_model/values")
+        assert.includeMembers(models, ["z-ai/glm-5", "down/model"])
+      })
+    )
+
+    it.effect("the collector offers the metrics that the router itself offers, under the same names", () =>
+      Effect.gen(function* () {
+        const { collectedNames, ownNames } = yield* Observed
+        assert.isAbove(ownNames.size, 25)
+        const fromSpans = ["traces_span_metrics_calls_total", "traces_span_metrics_duration_seconds"]
+        assert.sameMembers([...ownNames, ...fromSpans], [...collectedNames])
+      })
+    )
+
+    it.effect("exemplars lead to traces that were stored", () =>
+      Effect.gen(function* () {
+        const { prometheus, sink } = yield* Observed
+        const { data } = yield* prometheus.api("query_exemplars", {
+          query: "traces_span_metrics_duration_seconds_bucket",
+          start: "0",
+          end: String(Math.ceil(Date.now() / 1000))
+        })
+        const ids: ReadonlyArray<string> = data.flatMap(
+          ({ exemplars }: { exemplars: ReadonlyArray<{ labels: { trace_id: string } }> }) =>
+            exemplars.map(({ labels }) => labels.trace_id)
+        )
+        const stored = new Set(sink.spans().map(({ traceId }) => traceId))
+        assert.isAbove(ids.length, 0)
         assert.deepStrictEqual(
-          rules.filter(({ health }: { health: string }) => health !== "ok"),
+          ids.filter((id) => !stored.has(id)),
           []
         )
+      })
+    )
 
-        console.log([...own].filter((name) => !collected.has(name)), [...collected].filter((name) => !own.has(name)))
-        console.log(sink.spans().length, sink.logs().length, said(), stdout.length, customCategory, secretWords)
-      }).pipe(Effect.scoped, Effect.provide(FakeOpenRouter.layer, { local: true })),
-    180_000
-  )
+    it.effect("each request has one trace, and its attempts are children", () =>
+      Effect.gen(function* () {
+        const { sink, statuses } = yield* Observed
+        const chats = sink.spans().filter(({ name }) => name === "POST /v1/chat/completions")
+        // Two impatient clients besides.
+        assert.strictEqual(chats.length, statuses.length + 2)
+        assert.strictEqual(new Set(chats.map(({ traceId }) => traceId)).size, chats.length)
+        const parents = new Set(chats.map(({ spanId }) => spanId))
+        const orphans = sink.spans().filter(({ kind, parentId }) => kind === 3 && !parents.has(parentId))
+        assert.deepStrictEqual(orphans, [])
+      })
+    )
+
+    it.effect("log lines arrive with their traces", () =>
+      Effect.gen(function* () {
+        const { lines, sink } = yield* Observed
+        assert.sameMembers(
+          sink.logs().map(({ body }) => body),
+          [...lines]
+        )
+        for (const { body, service, severity, spanId, traceId } of sink.logs()) {
+          const { level, span_id = "", trace_id = "" } = JSON.parse(body)
+          assert.deepStrictEqual([severity, traceId, spanId, service], [level, trace_id, span_id, "llm-router"])
+        }
+        assert.isTrue(sink.logs().some(({ traceId }) => traceId !== ""))
+      })
+    )
+
+    it.effect("neither a key nor what people wrote is stored", () =>
+      Effect.gen(function* () {
+        const { prometheus, sink } = yield* Observed
+        for (const secret of [upstreamKey, leakedKey, secretWords]) assert.isFalse(sink.raw().includes(secret), secret)
+        const { data } = yield* prometheus.api("label/gen_ai_request_model/values")
+        assert.notInclude(data, leakedKey)
+      })
+    )
+
+    it.effect("the collector has nothing to complain about", () =>
+      Effect.map(Observed, ({ collectorSaid }) => assert.strictEqual(collectorSaid, ""))
+    )
+  })
 })

@@ -69,7 +69,9 @@ describe("every panel", () => {
   })
 
   test("shows a metric of the router for each that the router has", () => {
-    const shown = new Set(questions().flatMap(({ expression }) => parsed(filledIn(expression)).selectors.map(({ metric }) => metric)))
+    const shown = new Set(
+      questions().flatMap(({ expression }) => parsed(filledIn(expression)).selectors.map(({ metric }) => metric))
+    )
     const hidden = Object.values(metrics)
       .filter((metric) => !partsOf(metric).some((part) => shown.has(part)))
       .map(({ name }) => name)

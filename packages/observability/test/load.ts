@@ -6,6 +6,9 @@ import { Effect } from "effect"
 /** Stands in a prompt and in an answer, and must stand nowhere else. */
 export const secretWords = "the-patient-is-called-Rumpelstiltskin"
 
+/** What somebody pasted into the wrong field. */
+export const leakedKey = "sk-live-0123456789abcdef0123"
+
 const models = {
   good: "z-ai/glm-5",
   down: "down/model",
@@ -66,6 +69,7 @@ const asks = [
   { content: "hello", model: models.down },
   { content: "hello", model: models.shaky },
   { content: "hello", model: models.cut, stream: true },
+  { content: "hello", model: leakedKey },
   { content: "summarize this text for me please" }
 ]
 

@@ -30,10 +30,7 @@ export const eventually = <A>(what: string, look: Effect.Effect<A | undefined>, 
   Effect.gen(function* () {
     const found = yield* look
     return found === undefined ? yield* Effect.fail(what) : found
-  }).pipe(
-    Effect.retry({ schedule: Schedule.spaced("250 millis"), times: seconds * 4 }),
-    Effect.orDie
-  )
+  }).pipe(Effect.retry({ schedule: Schedule.spaced("250 millis"), times: seconds * 4 }), Effect.orDie)
 
 /** The text of a page, or nothing while nobody answers. */
 export const page = (url: string): Effect.Effect<string | undefined> =>

@@ -43,6 +43,4 @@ export const parsed = (expression: string): Parsed => {
 
 /** What Grafana fills in before it asks. */
 export const filledIn = (expression: string, window = "1m"): string =>
-  expression
-    .replaceAll(/\$__(rate_)?interval/g, window)
-    .replaceAll(/\$(instance|model|category)\b/g, ".*")
+  expression.replaceAll(/\$__(rate_)?interval/g, window).replaceAll(/\$(instance|model|category)\b/g, ".*")

