@@ -69,7 +69,7 @@ const asks = [
   { content: "hello", model: models.down },
   { content: "hello", model: models.shaky },
   { content: "hello", model: models.cut, stream: true },
-  { content: "hello", model: leakedKey },
+  { content: "hello", model: `leaked/${leakedKey}` },
   { content: "summarize this text for me please" }
 ]
 
