@@ -50,6 +50,7 @@ const labelVariable = (name: keyof typeof variables, label: string, key: MetricK
       refId: name
     })
     .refresh(VariableRefresh.OnTimeRangeChanged)
+    // oxlint-disable-next-line unicorn/no-array-sort -- it is no array
     .sort(VariableSort.AlphabeticalAsc)
     .multi(true)
     .includeAll(true)

@@ -37,7 +37,7 @@ import { PanelBuilder as SeriesBuilder } from "@grafana/grafana-foundation-sdk/t
 
 /** The data sources are variables, so that the file fits a Grafana that names them otherwise. */
 export const metricsSource: DataSourceRef = { type: "prometheus", uid: "${metrics}" }
-export const tracesSource: DataSourceRef = { type: "tempo", uid: "${traces}" }
+const tracesSource: DataSourceRef = { type: "tempo", uid: "${traces}" }
 
 /** Grafana's ids of units. */
 export type Unit = "reqps" | "s" | "percentunit" | "currencyUSD" | "short" | "cps" | "bytes" | "none" | "ops" | "string"
@@ -83,6 +83,7 @@ const tracesOf = (attribute: string): DashboardLinkBuilder => {
 }
 
 const sortedTooltip = () =>
+  // oxlint-disable-next-line unicorn/no-array-sort -- it is no array
   new VizTooltipOptionsBuilder().mode(TooltipDisplayMode.Multi).sort(SortOrder.Descending).hideZeros(true)
 
 const tableLegend = (calculation: string) =>

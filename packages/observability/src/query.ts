@@ -2,7 +2,7 @@
  * PromQL over the router's own metrics. Names come from the router's page of names, so that a metric, a label or a value
  * that is renamed there fails the build here. Every query is narrowed by the dashboard's variables that its metric knows.
  */
-import { labelValues, type MetricKey, metrics } from "@llm-router/router/telemetry"
+import { type labelValues, type MetricKey, metrics } from "@llm-router/router/telemetry"
 import { labelName, prometheusName } from "@llm-router/router/telemetry/prometheusName"
 
 /** The labels of a metric; `instance` is the replica, which Prometheus adds. */
@@ -48,9 +48,9 @@ const matcher = (label: string, condition: string | { matches: string } | { diff
 type Part = "" | "_bucket" | "_sum" | "_count"
 
 const selector = <K extends MetricKey>(key: K, { where = {} }: Selection<K>, part: Part = ""): string => {
-  const labels: ReadonlyArray<string> = [...metrics[key].labels, "instance"]
+  const labels = new Set<string>([...metrics[key].labels, "instance"])
   const narrowed = Object.entries(variables)
-    .filter(([, label]) => labels.includes(label) && !(label in where))
+    .filter(([, label]) => labels.has(label) && !(label in where))
     .map(([variable, label]) => matcher(label, { matches: `$${variable}` }))
   const asked = Object.entries(where).map(([label, condition]) =>
     // Object.entries forgets that a key that is there has a condition.

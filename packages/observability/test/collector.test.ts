@@ -4,7 +4,7 @@
  * (`pnpm otelcol`), or with OTELCOL_BUILD=1, which builds it.
  */
 import { spawnSync } from "node:child_process"
-import { assert, describe, it, layer } from "@effect/vitest"
+import { assert, describe, it as test, layer } from "@effect/vitest"
 import { Effect, Exit, Schedule } from "effect"
 import { builtCollector, cachedCollector } from "../src/collector/build.ts"
 import { alerts, pathOf } from "./files.ts"
@@ -22,7 +22,7 @@ const missing = [
   ...(isInstalled("prometheus") ? [] : ["Prometheus is not installed (apt-get install prometheus)"]),
   ...(binary === "" ? ["no collector was built (pnpm otelcol, which needs Go)"] : [])
 ]
-if (missing.length > 0) console.warn(`The collector's test is skipped: ${missing.join("; ")}`)
+if (missing.length > 0) process.emitWarning(`the collector's tests are skipped: ${missing.join("; ")}`)
 
 /** Series that rightly are not there, and why. */
 const absentByDesign: Readonly<Record<string, string>> = {
@@ -38,7 +38,7 @@ const settled = <A>(rest: Effect.Effect<ReadonlyArray<A>>) =>
   })
 
 describe.skipIf(missing.length > 0)("the collector's configuration", () => {
-  it.each([["otel-collector.yaml"], ["otel-collector.yaml", "docker/otel-tail-sampling.yaml"]])(
+  test.each([["otel-collector.yaml"], ["otel-collector.yaml", "docker/otel-tail-sampling.yaml"]])(
     "is valid: %s %s",
     (...files) => {
       const { status, stderr } = spawnSync(binary, ["validate", ...files.map((file) => `--config=${pathOf(file)}`)])

@@ -10,7 +10,7 @@ import { filledIn } from "./promql.ts"
 import { questions } from "./queries.ts"
 
 const isMissing = !isInstalled("promtool")
-if (isMissing) console.warn("Rules are not checked by promtool, which is not installed (apt-get install prometheus)")
+if (isMissing) process.emitWarning("promtool's tests are skipped: it is not installed (apt-get install prometheus)")
 
 const promtool = (...args: ReadonlyArray<string>) => {
   const { status, stderr, stdout } = spawnSync("promtool", args)

@@ -10,7 +10,7 @@ interface Field {
 
 const empty = Buffer.alloc(0)
 
-export const fieldsOf = (message: Buffer): ReadonlyArray<Field> => {
+const fieldsOf = (message: Buffer): ReadonlyArray<Field> => {
   const fields: Array<Field> = []
   let at = 0
   const varint = (): bigint => {
