@@ -10,10 +10,10 @@ import {
   VariableRefresh,
   VariableSort
 } from "@grafana/grafana-foundation-sdk/dashboard"
-import { type MetricKey, metrics } from "@llm-router/router/telemetry"
+import { metrics } from "@llm-router/router/telemetry"
 import { labelName, prometheusName } from "@llm-router/router/telemetry/prometheusName"
 import { metricsSource } from "./panel.ts"
-import { increase, variables } from "./query.ts"
+import { increase, type MetricKey, variables } from "./query.ts"
 import type { Row } from "./row.ts"
 import { cost } from "./rows/cost.ts"
 import { fallbacks } from "./rows/fallbacks.ts"

@@ -2,8 +2,10 @@
  * PromQL over the router's own metrics. Names come from the router's page of names, so that a metric, a label or a value
  * that is renamed there fails the build here. Every query is narrowed by the dashboard's variables that its metric knows.
  */
-import { type labelValues, type MetricKey, metrics } from "@llm-router/router/telemetry"
+import { type labelValues, metrics } from "@llm-router/router/telemetry"
 import { labelName, prometheusName } from "@llm-router/router/telemetry/prometheusName"
+
+export type MetricKey = keyof typeof metrics
 
 /** The labels of a metric; `instance` is the replica, which Prometheus adds. */
 export type LabelOf<K extends MetricKey> = (typeof metrics)[K]["labels"][number] | "instance"

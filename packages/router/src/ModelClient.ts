@@ -8,7 +8,7 @@ import type { Usage } from "@llm-router/domain/Usage"
 import { Context, Effect, Layer, Redacted, Scope } from "effect"
 import { Pool } from "undici"
 import { completionOf, type JsonAnswer } from "./openrouter/completion.ts"
-import { reasonOf } from "./openrouter/errors.ts"
+import { reasonOf, withoutKey } from "./openrouter/errors.ts"
 import { end, Exchange, ExchangeError, type ExchangeLimits, silence } from "./openrouter/Exchange.ts"
 import { parseFields } from "./openrouter/json.ts"
 import { openStream, type StreamAnswer } from "./openrouter/stream.ts"
@@ -82,12 +82,13 @@ export class ModelClient extends Context.Service<
           ),
           (opened) => Effect.promise(() => opened.destroy())
         )
+        const key = settings.apiKey === undefined ? undefined : Redacted.value(settings.apiKey)
         const fixedHeaders: Readonly<Record<string, string>> = {
           "content-type": "application/json",
           "accept-encoding": "identity",
           "http-referer": settings.referer,
           "x-title": settings.title,
-          ...(settings.apiKey === undefined ? {} : { authorization: `Bearer ${Redacted.value(settings.apiKey)}` })
+          ...(key === undefined ? {} : { authorization: `Bearer ${key}` })
         }
 
         const headersFor = ({ request, span }: ModelCall): Record<string, string> => ({
@@ -120,6 +121,7 @@ export class ModelClient extends Context.Service<
           if (exchange.status >= 200 && exchange.status < 300 && streams && call.request.stream) {
             return yield* openStream(exchange, {
               dropUsageChunk: !call.request.wantsUsage,
+              key,
               now: watchdog.now
             })
           }
@@ -158,7 +160,7 @@ export class ModelClient extends Context.Service<
                   return Effect.fail(
                     new ModelError({
                       model: call.fields.model,
-                      reason: error instanceof ExchangeError ? reasonOfExchange(error) : error
+                      reason: error instanceof ExchangeError ? reasonOfExchange(error) : withoutKey(error, key)
                     })
                   )
                 })

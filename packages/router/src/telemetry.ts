@@ -281,5 +281,3 @@ export const metrics = {
   startTime: metric("process.start.time", "gauge", "s", [], "When the process started, in seconds of Unix time."),
   uptime: metric("process.uptime", "gauge", "s", [], "Time since the process started.")
 } as const
-
-export type MetricKey = keyof typeof metrics

@@ -33,7 +33,7 @@ const secretsOf = (settings: Settings): ReadonlyArray<string> => {
 }
 
 /** The text without the secrets in it. */
-export const withoutSecrets = (settings: Settings): ((text: string) => string) => {
+const withoutSecrets = (settings: Settings): ((text: string) => string) => {
   const secrets = secretsOf(settings)
   return (text) => secrets.reduce((rest, secret) => rest.replaceAll(secret, "***"), text)
 }

@@ -114,12 +114,15 @@ export class FakeCollector extends Context.Service<
     readonly spans: () => ReadonlyArray<CollectedSpan>
     /** Of the last export that came as JSON. */
     readonly metrics: () => ReadonlyArray<CollectedMetric>
+    /** Waits until it holds; it is asked again with every request that comes. */
+    readonly until: (holds: () => boolean) => Effect.Effect<void>
   }
 >()("@llm-router/testing/FakeCollector") {
   static readonly layer = Layer.effect(
     FakeCollector,
     Effect.gen(function* () {
       const requests: Array<OtlpRequest> = []
+      const waiting = new Set<() => void>()
       let behaviour: Behaviour = "ok"
       const url = yield* listen({
         respond: (exchange) =>
@@ -129,6 +132,7 @@ export class FakeCollector extends Context.Service<
         onRequest: ({ body, path, request }) => {
           const bytes = request.headers["content-encoding"] === "gzip" ? gunzipSync(body) : body
           requests.push({ path, headers: request.headers, body: bytes })
+          for (const look of waiting) look()
         }
       })
       const decoded = (path: string): ReadonlyArray<Json> =>
@@ -145,7 +149,18 @@ export class FakeCollector extends Context.Service<
           }),
         requests: () => [...requests],
         spans: () => decoded("/v1/traces").flatMap(spansOf),
-        metrics: () => decoded("/v1/metrics").slice(-1).flatMap(metricsOf)
+        metrics: () => decoded("/v1/metrics").slice(-1).flatMap(metricsOf),
+        until: (holds) =>
+          Effect.callback((resume) => {
+            const look = () => {
+              if (!holds()) return
+              waiting.delete(look)
+              resume(Effect.void)
+            }
+            waiting.add(look)
+            look()
+            return Effect.sync(() => waiting.delete(look))
+          })
       })
     })
   )

@@ -143,3 +143,9 @@ export const reasonOf = (failure: UpstreamFailure): ModelErrorReason => {
         : { _tag: "Unavailable", message, status, ...retryAfter }
   }
 }
+
+/** The same reason, without the router's own key in what the upstream says: some quote what they were sent. */
+export const withoutKey = <Reason extends ModelErrorReason>(reason: Reason, key: string | undefined): Reason =>
+  key !== undefined && reason.message.includes(key)
+    ? { ...reason, message: reason.message.replaceAll(key, "[redacted]") }
+    : reason

@@ -5,7 +5,7 @@ import type { ModelErrorReason } from "@llm-router/domain/ModelError"
 import { Effect } from "effect"
 import type { AnswerFacts } from "../ModelClient.ts"
 import { mayBeEmpty } from "./completion.ts"
-import { reasonOf } from "./errors.ts"
+import { reasonOf, withoutKey } from "./errors.ts"
 import { type Chunk, end, type Exchange, type ExchangeError, silence } from "./Exchange.ts"
 import { SseScanner } from "./SseScanner.ts"
 
@@ -22,14 +22,16 @@ export interface StreamAnswer {
 
 interface StreamOptions {
   readonly dropUsageChunk: boolean
+  /** The router's own, which the upstream may quote. */
+  readonly key: string | undefined
   readonly now: () => number
 }
 
 /** What may come before the first token: a role, comments. More is no chat completion. */
 const longestPrefixBytes = 40 * 1024 * 1024
 
-const failureOf = (scanner: SseScanner, now: number): ModelErrorReason =>
-  reasonOf({ status: 200, retryAfterHeader: undefined, error: scanner.error, nowMillis: now })
+const failureOf = (scanner: SseScanner, { key, now }: StreamOptions): ModelErrorReason =>
+  withoutKey(reasonOf({ status: 200, retryAfterHeader: undefined, error: scanner.error, nowMillis: now() }), key)
 
 const cutOff = (message: string): ModelErrorReason => ({ _tag: "CutOff", message })
 
@@ -51,7 +53,7 @@ const readPrefix = Effect.fnUntraced(function* (exchange: Exchange, scanner: Sse
     parts.push(passed)
     length += passed.length
     if (scanner.error !== undefined && !scanner.sawToken) {
-      return yield* Effect.fail(failureOf(scanner, options.now()))
+      return yield* Effect.fail(failureOf(scanner, options))
     }
     if (scanner.tooLong || length > longestPrefixBytes) {
       return yield* Effect.fail<ModelErrorReason>({
@@ -111,7 +113,7 @@ export const openStream = (
       }
       if (scanner.error !== undefined) {
         exchange.abort()
-        return Effect.fail(cutOff(failureOf(scanner, options.now()).message))
+        return Effect.fail(cutOff(failureOf(scanner, options).message))
       }
       if (scanner.tooLong) return Effect.fail(cutOff("The upstream's events are too long."))
       return scanner.done || upstreamEnded ? afterEnd() : read

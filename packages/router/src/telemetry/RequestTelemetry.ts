@@ -40,13 +40,12 @@ export class RequestTelemetry {
     if (span?.sampled !== true) return
     span.attributes[attributes.category] = category
     span.attributes[attributes.source] = source
-    span.attributes[attributes.confidence] = confidence
     if (!classified) return
     span
       .child(
         "internal",
         spanNames.classify,
-        { [attributes.category]: category, [attributes.source]: source, [attributes.confidence]: confidence },
+        { [attributes.source]: source, [attributes.confidence]: confidence },
         this.#routedAtUnix
       )
       ?.end()

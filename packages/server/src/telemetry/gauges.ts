@@ -1,6 +1,7 @@
 /** What is read when metrics are: circuits, the ledger's queue, the process. */
 import { modelsOf } from "@llm-router/domain/RouterConfig"
 import { CircuitBreaker, type CircuitState } from "@llm-router/router/CircuitBreaker"
+import { circuitOf } from "@llm-router/router/Classifier"
 import { ConfigStore } from "@llm-router/router/ConfigStore"
 import { CostLedger } from "@llm-router/router/CostLedger"
 import { Telemetry } from "@llm-router/router/telemetry/Telemetry"
@@ -57,8 +58,8 @@ export const gauges = Layer.effectDiscard(
       const config = store.currentUnsafe()
       metrics.configured(config)
       const views = yield* circuits.views
-      for (const model of modelsOf(config)) {
-        metrics.breakerState.at(model).set(stateNumbers[views.get(model)?.state ?? "closed"])
+      for (const key of [...modelsOf(config), circuitOf("ollama"), circuitOf("api")]) {
+        metrics.breakerState.at(key).set(stateNumbers[views.get(key)?.state ?? "closed"])
       }
       const { lost, queued } = ledger.status()
       metrics.ledgerQueue.at().set(queued)

@@ -1,4 +1,5 @@
 /** The process's telemetry: metrics always, export where an endpoint is set. */
+import { circuitOf } from "@llm-router/router/Classifier"
 import { RouterMetrics } from "@llm-router/router/telemetry/RouterMetrics"
 import { Telemetry } from "@llm-router/router/telemetry/Telemetry"
 import { Effect, Layer } from "effect"
@@ -58,7 +59,7 @@ export const telemetryLayer = (settings: Settings) =>
   Layer.effect(
     Telemetry,
     Effect.gen(function* () {
-      const metrics = new RouterMetrics([settings.routerApiModel, "classifier:ollama", "classifier:api"])
+      const metrics = new RouterMetrics([settings.routerApiModel, circuitOf("ollama"), circuitOf("api")])
       const gauges = new Set<Effect.Effect<void>>()
       const resource = resourceOf(settings, randomUUID())
       const options = exportOptionsOf(settings)

@@ -17,7 +17,7 @@ import { BatchSpanProcessor, type SpanExporter } from "@opentelemetry/sdk-trace-
 import { Redacted } from "effect"
 import type { ExportOptions } from "./exportOptions.ts"
 import { metricProducer } from "./otlpMetrics.ts"
-import { readableSpanOf, tracerOf } from "./otlpSpans.ts"
+import { ExportedSpan, tracerOf } from "./otlpSpans.ts"
 
 export interface ExportContext {
   readonly resource: Readonly<Record<string, string>>
@@ -95,11 +95,11 @@ export const startExport = (options: ExportOptions, context: ExportContext): Exp
         exportTimeoutMillis: options.batchTimeoutMillis
       }
     )
-    const readable = readableSpanOf(resource, scope, options)
+    const form = { resource, scope, options }
     const tracer = tracerOf(options, (span) => {
       if (queued >= options.mostQueued) return dropped.add(1)
       queued++
-      processor.onEnd(readable(span))
+      processor.onEnd(new ExportedSpan(span, form))
     })
     return { tracer, shutdown: () => processor.shutdown() }
   }

@@ -2,7 +2,17 @@
 import { baggageOf, remoteParentOf, Span, traceStateOf } from "@llm-router/router/telemetry/Span"
 import type { AttributeValue, Trace } from "@llm-router/router/telemetry/Span"
 import type { Tracer } from "@llm-router/router/telemetry/Telemetry"
-import { ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, TraceFlags, type TraceState } from "@opentelemetry/api"
+import {
+  type HrTime,
+  ROOT_CONTEXT,
+  type SpanContext,
+  SpanKind,
+  type SpanStatus,
+  SpanStatusCode,
+  trace,
+  TraceFlags,
+  type TraceState
+} from "@opentelemetry/api"
 import type { resourceFromAttributes } from "@opentelemetry/resources"
 import {
   AlwaysOffSampler,
@@ -28,70 +38,89 @@ const opaqueState = (text: string | undefined): TraceState | undefined => {
   return state
 }
 
-/** The span as the exporter reads it, within the limits for attributes. */
-export const readableSpanOf =
-  (
-    resource: Resource,
-    instrumentationScope: { readonly name: string; readonly version: string },
-    { longestValue, mostAttributes }: ExportOptions
-  ) =>
-  (span: Span): ReadableSpan => {
-    const traceState = opaqueState(span.trace.state)
-    const contextOf = (spanId: string, isRemote: boolean) => ({
-      traceId: span.traceId,
-      spanId,
-      traceFlags: TraceFlags.SAMPLED,
-      isRemote,
-      ...(traceState === undefined ? {} : { traceState })
-    })
-    const context = contextOf(span.spanId, false)
-    const { attributes, dropped } = limited(span.attributes, longestValue, mostAttributes)
-    return {
-      name: span.name,
-      kind: kinds[span.kind],
-      spanContext: () => context,
-      ...(span.parentId === "" ? {} : { parentSpanContext: contextOf(span.parentId, span.kind === "server") }),
-      startTime: hrTimeOf(span.startedAt),
-      endTime: hrTimeOf(span.endedAt),
-      duration: hrTimeOf(span.endedAt - span.startedAt),
-      status: span.error === undefined ? unset : { code: SpanStatusCode.ERROR, message: span.error },
-      attributes,
-      links: [],
-      events: (span.events ?? []).map((event) => ({
-        name: event.name,
-        attributes: limited(event.attributes, longestValue, mostAttributes).attributes,
-        time: hrTimeOf(event.time)
-      })),
-      ended: true,
-      resource,
-      instrumentationScope,
-      droppedAttributesCount: dropped,
-      droppedEventsCount: 0,
-      droppedLinksCount: 0
-    }
-  }
-
-const unset = { code: SpanStatusCode.UNSET } as const
-
 type Attributes = Readonly<Record<string, AttributeValue>>
 
-const limited = (
-  attributes: Attributes,
-  longest: number,
-  most: number
-): { readonly attributes: Record<string, string | number | boolean | Array<string>>; readonly dropped: number } => {
-  const kept: Record<string, string | number | boolean | Array<string>> = {}
-  let count = 0
-  for (const name in attributes) {
-    if (++count > most) continue
-    const value = attributes[name]
-    if (value === undefined) continue
-    if (typeof value === "string") kept[name] = value.length > longest ? value.slice(0, longest) : value
-    else if (typeof value === "object") kept[name] = value.map((text) => text.slice(0, longest))
-    else kept[name] = value
-  }
-  return { attributes: kept, dropped: Math.max(0, count - most) }
+interface Form {
+  readonly resource: Resource
+  readonly scope: { readonly name: string; readonly version: string }
+  readonly options: ExportOptions
 }
+
+/** The span as the exporter reads it, within the limits for attributes. */
+export class ExportedSpan implements ReadableSpan {
+  readonly name: string
+  readonly kind: SpanKind
+  readonly parentSpanContext?: SpanContext
+  readonly startTime: HrTime
+  readonly endTime: HrTime
+  readonly duration: HrTime
+  readonly status: SpanStatus
+  readonly attributes: ReadableSpan["attributes"]
+  readonly links: ReadableSpan["links"] = none
+  readonly events: ReadableSpan["events"]
+  readonly ended = true
+  readonly resource: Resource
+  readonly instrumentationScope: Form["scope"]
+  readonly droppedAttributesCount: number
+  readonly droppedEventsCount = 0
+  readonly droppedLinksCount = 0
+  readonly #context: SpanContext
+
+  constructor(span: Span, { options, resource, scope }: Form) {
+    const traceState = opaqueState(span.trace.state)
+    const contextOf = (spanId: string, isRemote: boolean): SpanContext => {
+      const context = { traceId: span.traceId, spanId, traceFlags: TraceFlags.SAMPLED, isRemote }
+      return traceState === undefined ? context : { ...context, traceState }
+    }
+    this.name = span.name
+    this.kind = kinds[span.kind]
+    if (span.parentId !== "") this.parentSpanContext = contextOf(span.parentId, span.kind === "server")
+    this.#context = contextOf(span.spanId, false)
+    this.startTime = hrTimeOf(span.startedAt)
+    this.endTime = hrTimeOf(span.endedAt)
+    this.duration = hrTimeOf(span.endedAt - span.startedAt)
+    this.status = span.error === undefined ? unset : { code: SpanStatusCode.ERROR, message: span.error }
+    this.attributes = limited(span.attributes, options)
+    this.droppedAttributesCount = Object.keys(span.attributes).length - Object.keys(this.attributes).length
+    this.events =
+      span.events === undefined
+        ? none
+        : span.events.map(({ attributes, name, time }) => ({
+            name,
+            attributes: limited(attributes, options),
+            time: hrTimeOf(time)
+          }))
+    this.resource = resource
+    this.instrumentationScope = scope
+  }
+
+  spanContext(): SpanContext {
+    return this.#context
+  }
+}
+
+const none: Array<never> = []
+const unset: SpanStatus = { code: SpanStatusCode.UNSET }
+
+/** More than a span of the router ever has: a limit above it is none. */
+const attributesOfAnySpan = 64
+
+const limited = (attributes: Attributes, { longestValue, mostAttributes }: ExportOptions): ReadableSpan["attributes"] =>
+  longestValue === Number.POSITIVE_INFINITY && mostAttributes >= attributesOfAnySpan
+    ? // The SDK's type has mutable arrays; it changes none.
+      (attributes as ReadableSpan["attributes"])
+    : Object.fromEntries(
+        Object.entries(attributes)
+          .slice(0, mostAttributes)
+          .map(([name, value]) => [
+            name,
+            typeof value === "string"
+              ? value.slice(0, longestValue)
+              : typeof value === "object"
+                ? value.map((text) => text.slice(0, longestValue))
+                : value
+          ])
+      )
 
 const samplerOf = ({ sampler, samplerRatio }: ExportOptions): Sampler => {
   switch (sampler) {
