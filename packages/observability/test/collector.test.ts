@@ -29,6 +29,33 @@ const absentByDesign: Readonly<Record<string, string>> = {
   'up{job="llm-router"}': "only where Prometheus scrapes the router itself, instead of the collector"
 }
 
+/** What the load brought about. Counters begin at 0, so that they are there says little. */
+const happened = [
+  `llm_router_requests_total{llm_router_category="${customCategory}", llm_router_outcome="success"}`,
+  'llm_router_requests_total{llm_router_outcome="failed"}',
+  'llm_router_requests_total{llm_router_outcome="cancelled"}',
+  `llm_router_requests_rescued_total{llm_router_category="${customCategory}"}`,
+  'llm_router_decisions_total{llm_router_source="model"}',
+  'llm_router_decisions_total{llm_router_source="keywords"}',
+  'llm_router_decisions_total{llm_router_source="default"}',
+  'llm_router_attempts_total{llm_router_attempt_role="retry"}',
+  'llm_router_attempts_total{llm_router_attempt_role="fallback", llm_router_attempt_outcome="ok"}',
+  'llm_router_attempts_total{gen_ai_request_model="_other", llm_router_attempt_outcome="cut"}',
+  'llm_router_fallbacks_total{gen_ai_request_model="down/model", llm_router_fallback_reason="unavailable"}',
+  'llm_router_fallbacks_total{gen_ai_request_model="down/model", llm_router_fallback_reason="circuit_open"}',
+  'llm_router_fallbacks_total{gen_ai_request_model="limited/model", llm_router_fallback_reason="rate_limited"}',
+  'llm_router_breaker_state{gen_ai_request_model="down/model"}',
+  'llm_router_breaker_transitions_total{llm_router_breaker_to="open"}',
+  'llm_router_cost_total{llm_router_cost_source="reported"}',
+  "llm_router_cost_missing_total",
+  'llm_router_cost_drift_ratio{gen_ai_request_model="openai/gpt-4o-mini"}',
+  'gen_ai_client_operation_duration_seconds_count{error_type="unavailable"}',
+  "gen_ai_client_operation_time_to_first_chunk_seconds_count",
+  'gen_ai_client_token_usage_sum{gen_ai_token_type="output"}',
+  'http_server_request_duration_seconds_count{http_route="/v1/chat/completions", http_response_status_code="503"}',
+  "llm_router_ledger_commit_duration_seconds_count"
+]
+
 /** What does not hold yet of a list may hold in a moment: the last of its states within half a minute. */
 const settled = <A>(rest: Effect.Effect<ReadonlyArray<A>>) =>
   Effect.repeat(rest, {
@@ -60,6 +87,16 @@ describe.skipIf(missing.length > 0)("behind a router under load", () => {
           )
         )
         assert.deepStrictEqual(unanswered, [])
+      })
+    )
+
+    it.effect("what happened is told", () =>
+      Effect.gen(function* () {
+        const { prometheus } = yield* Observed
+        const silent = yield* Effect.filter(happened, (query) =>
+          Effect.map(prometheus.ask(`max_over_time(${query}[5m]) > 0`), (found) => found.length === 0)
+        )
+        assert.deepStrictEqual(silent, [])
       })
     )
 
@@ -130,6 +167,10 @@ describe.skipIf(missing.length > 0)("behind a router under load", () => {
         // Two impatient clients besides.
         assert.strictEqual(chats.length, statuses.length + 2)
         assert.strictEqual(new Set(chats.map(({ traceId }) => traceId)).size, chats.length)
+        assert.deepStrictEqual(
+          sink.spans().filter(({ name }) => /health|metrics/.test(name)),
+          []
+        )
         const parents = new Set(chats.map(({ spanId }) => spanId))
         const orphans = sink.spans().filter(({ kind, parentId }) => kind === 3 && !parents.has(parentId))
         assert.deepStrictEqual(orphans, [])

@@ -1,5 +1,6 @@
 /** What happens to a router in a week, in some hundred requests. */
 import type { FakeOpenRouter } from "@llm-router/testing/FakeOpenRouter"
+import { catalogue, listing } from "@llm-router/testing/catalogue"
 import { cut, noUsage, ok, sequence, slow, status } from "@llm-router/testing/script"
 import { Effect } from "effect"
 
@@ -25,6 +26,11 @@ type Upstream = FakeOpenRouter["Service"]
 /** Down for good, limited, failing now and then, cut, without usage, billed off the list, slow. */
 export const scripted = (upstream: Upstream) =>
   Effect.all([
+    // All but the one that is to have no price.
+    upstream.models([
+      ...catalogue,
+      ...[models.down, models.limited, models.shaky, models.cut, models.slow].map((id) => listing({ id }))
+    ]),
     upstream.scriptAll(ok({ content: secretWords })),
     upstream.script(models.down, status(503)),
     upstream.script(models.limited, status(429)),
@@ -66,6 +72,7 @@ const asks = [
   { content: `write a python quicksort, ${secretWords}` },
   { content: "which telescope shows the Orion nebula?" },
   { content: "hm" },
+  { content: "" },
   { content: "hello", model: models.unpriced },
   { content: "hello", model: models.dear },
   { content: "hello", model: models.down },
