@@ -134,7 +134,10 @@ export const ChatHandlers = HttpApiBuilder.group(
               onFailure: (error) => failed(error, { ...headers, ...decisionHeaders(routed) })
             })
           if (!chat.stream) return respond(routed.answer)
-          return Effect.flatMap(Effect.forkChild(routed.answer, { startImmediately: true }), (fiber) =>
+          const { span } = arrival
+          const opened =
+            span === undefined ? routed.answer : Effect.map(routed.answer, (answer) => logged(answer, span))
+          return Effect.flatMap(Effect.forkChild(opened, { startImmediately: true }), (fiber) =>
             Effect.flatMap(settles(fiber), (settled) =>
               settled ? respond(Fiber.join(fiber)) : Effect.succeed(streamBeforeAnswer(fiber, routed, chat.id, headers))
             )
@@ -178,6 +181,16 @@ export const ChatHandlers = HttpApiBuilder.group(
 
 /** What a log line has of a trace. */
 const logIdsOf = ({ spanId, traceId }: Span) => ({ trace_id: traceId, span_id: spanId })
+
+/** The end of a stream is told by the fiber that writes it, which knows nothing of the request's. */
+const logged = (answer: RoutedAnswer, span: Span): RoutedAnswer =>
+  answer._tag === "Json"
+    ? answer
+    : {
+        ...answer,
+        completed: Effect.annotateLogs(answer.completed, logIdsOf(span)),
+        brokeOff: (reason) => Effect.annotateLogs(answer.brokeOff(reason), logIdsOf(span))
+      }
 
 const onceThenDone = (event: Effect.Effect<Buffer, unknown>): EventPull => {
   let said = false
