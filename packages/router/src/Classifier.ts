@@ -36,16 +36,20 @@ export interface Classified {
   readonly latencyMillis: number
 }
 
+type TraceHeaders = Readonly<Record<string, string>>
+
 /** Equal texts under the same configuration are the same question, whoever asks. */
 class Question implements Equal.Equal {
   readonly config: RouterConfig
   readonly text: string
-  /** Of the request that asked first: it pays. */
+  /** Of the request that asked first: it pays, and its trace is told of. */
   readonly requestId: string
-  constructor(config: RouterConfig, text: string, requestId: string) {
+  readonly traceHeaders: TraceHeaders
+  constructor(config: RouterConfig, text: string, requestId: string, traceHeaders: TraceHeaders) {
     this.config = config
     this.text = text
     this.requestId = requestId
+    this.traceHeaders = traceHeaders
   }
   [Equal.symbol](that: unknown): boolean {
     return that instanceof Question && that.text === this.text && that.config.etag === this.config.etag
@@ -69,7 +73,13 @@ export class Classifier extends Context.Service<
   Classifier,
   {
     readonly mode: RoutingMode
-    readonly classify: (config: RouterConfig, text: string, requestId: string) => Effect.Effect<Classified>
+    /** The trace headers go to a model of one's own, no further. */
+    readonly classify: (
+      config: RouterConfig,
+      text: string,
+      requestId: string,
+      traceHeaders: TraceHeaders
+    ) => Effect.Effect<Classified>
   }
 >()("@llm-router/router/Classifier") {
   static readonly layer = (settings: ClassifierSettings) =>
@@ -83,10 +93,13 @@ export class Classifier extends Context.Service<
         const backends = backendsOf[settings.mode].filter((backend) => backend !== "api" || api.available)
 
         /** Asks a language model behind its circuit; no verdict is `undefined`, whatever the reason. */
-        const ask = Effect.fnUntraced(function* (backend: Backend, { config, requestId, text }: Question) {
+        const ask = Effect.fnUntraced(function* (
+          backend: Backend,
+          { config, requestId, text, traceHeaders }: Question
+        ) {
           const permit = yield* circuits.admit(circuitOf(backend), config.circuit)
           const verdict = yield* (
-            backend === "ollama" ? ollama.classify(config, text) : api.classify(config, text, requestId)
+            backend === "ollama" ? ollama.classify(config, text, traceHeaders) : api.classify(config, text, requestId)
           ).pipe(
             Effect.tapError((error) => permit.settle({ _tag: "Failure", error, retryAfterMillis: undefined })),
             Effect.onInterrupt(() => permit.settle({ _tag: "Ignored" }))
@@ -126,10 +139,10 @@ export class Classifier extends Context.Service<
 
         return Classifier.of({
           mode: settings.mode,
-          classify: (config, text, requestId) =>
+          classify: (config, text, requestId, traceHeaders) =>
             Effect.suspend(() => {
               const startedAt = now()
-              const question = new Question(config, text, requestId)
+              const question = new Question(config, text, requestId, traceHeaders)
               if (text === "") return Effect.succeed({ ...nothingSure, latencyMillis: 0 })
               return backends.length === 0
                 ? Effect.succeed({ ...keywordVerdict(question), latencyMillis: now() - startedAt })

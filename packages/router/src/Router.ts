@@ -205,7 +205,7 @@ export class Router extends Context.Service<
             const config = store.currentUnsafe()
             metrics.configured(config)
             const told = new RequestTelemetry(metrics, arrival)
-            const decided = yield* Effect.onInterrupt(decisions.decide(config, request), () =>
+            const decided = yield* Effect.onInterrupt(decisions.decide(config, request, told.span), () =>
               Effect.sync(() => {
                 ledger.appendRequest(leftUndecided(request, startedAt, now()))
                 told.ended("undecided", "none", false, "cancelled", 0)

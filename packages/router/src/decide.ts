@@ -11,6 +11,8 @@ import { Classifier } from "./Classifier.ts"
 import { classifyByKeywords } from "./classifiers/keywords.ts"
 import { type HumanWords, humanWords } from "./humanWords.ts"
 import { sessionIdOf, SessionMemory } from "./sessions.ts"
+import { propagationHeaders } from "./telemetry/propagation.ts"
+import type { Span } from "./telemetry/Span.ts"
 import { toolsNeeded } from "./toolsNeeded.ts"
 import { Watchdog } from "./Watchdog.ts"
 
@@ -61,7 +63,7 @@ const goesOn = (config: RouterConfig, { kind, text }: HumanWords): boolean =>
 export class Decisions extends Context.Service<
   Decisions,
   {
-    readonly decide: (config: RouterConfig, request: ChatRequest) => Effect.Effect<Decided, UnknownModel>
+    readonly decide: (config: RouterConfig, request: ChatRequest, span?: Span) => Effect.Effect<Decided, UnknownModel>
     /** Notes what a request that is sent was about, for the short messages that follow it. */
     readonly remember: (request: ChatRequest, decision: Decision) => void
   }
@@ -134,7 +136,12 @@ export class Decisions extends Context.Service<
           )
         }
 
-        const byWords = Effect.fnUntraced(function* (config: RouterConfig, request: ChatRequest, words: HumanWords) {
+        const byWords = Effect.fnUntraced(function* (
+          config: RouterConfig,
+          request: ChatRequest,
+          words: HumanWords,
+          span: Span | undefined
+        ) {
           const session = request.user
           if (session !== undefined && words.earlier.length === 0 && goesOn(config, words)) {
             const category = sessions.recall(session, now())
@@ -146,7 +153,8 @@ export class Decisions extends Context.Service<
           const { classification, latencyMillis, source } = yield* classifier.classify(
             config,
             meaningful(config, words),
-            request.id
+            request.id,
+            propagationHeaders(request.client, span)
           )
           if (classification === undefined) {
             const category = config.categories.has(settings.defaultCategory) ? settings.defaultCategory : "conversation"
@@ -160,7 +168,7 @@ export class Decisions extends Context.Service<
           remember: ({ user }, { category, source }) => {
             if (user !== undefined && fromWords.has(source)) sessions.remember(user, category, now())
           },
-          decide: Effect.fnUntraced(function* (config, request) {
+          decide: Effect.fnUntraced(function* (config, request, span) {
             const words = humanWords(request)
             const sessionId = sessionIdOf(request, words)
             if (!routedNames.has(request.model)) {
@@ -169,7 +177,7 @@ export class Decisions extends Context.Service<
             }
             const tools = byTools(request, words)
             const decision =
-              tools === undefined ? yield* byWords(config, request, words) : decisionOf(config, "tools", tools)
+              tools === undefined ? yield* byWords(config, request, words, span) : decisionOf(config, "tools", tools)
             return { decision, ownsModels: false, sessionId }
           })
         })

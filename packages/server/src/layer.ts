@@ -9,7 +9,7 @@ import { routerLayer, type RouterOptions } from "@llm-router/router/layer"
 import { Telemetry, type TelemetryService } from "@llm-router/router/telemetry/Telemetry"
 import { startSandbox } from "@llm-router/testing/sandbox"
 import { ByteSize, Clock, Effect, Layer, Redacted } from "effect"
-import { HttpIncomingMessage, HttpMiddleware, HttpRouter } from "effect/http"
+import { HttpClient, HttpIncomingMessage, HttpMiddleware, HttpRouter } from "effect/http"
 import { HttpApiBuilder, HttpApiScalar } from "effect/http-api"
 import { announced } from "./banner.ts"
 import { AdminAccessLive, ClientAccessLive } from "./http/authorization.ts"
@@ -151,7 +151,9 @@ export const serverLayer = (loaded: LoadedSettings) => {
   const bounds = Layer.mergeAll(
     Layer.succeed(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(settings.routerMaxBodyBytes)),
     // Spans are made by hand; the framework's would double the cost of a request.
-    Layer.succeed(HttpMiddleware.TracerDisabledWhen, () => true)
+    Layer.succeed(HttpMiddleware.TracerDisabledWhen, () => true),
+    // Nor the client's, which would send headers of its own (b3 too) to everyone.
+    Layer.succeed(HttpClient.TracerDisabledWhen, () => true)
   )
   return Layer.mergeAll(announced, readiness, gauges).pipe(
     Layer.provideMerge(HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true })),

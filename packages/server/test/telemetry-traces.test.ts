@@ -1,6 +1,7 @@
 /** Traces of chat requests, as a collector gets them (spec 7). */
 import { assert, describe, it } from "@effect/vitest"
 import { FakeCollector } from "@llm-router/testing/FakeCollector"
+import { FakeOllama } from "@llm-router/testing/FakeOllama"
 import { FakeOpenRouter } from "@llm-router/testing/FakeOpenRouter"
 import { cut, status } from "@llm-router/testing/script"
 import { Effect } from "effect"
@@ -107,6 +108,20 @@ describe("a trace", () => {
       assert.strictEqual(asked?.headers["baggage"], "tenant=blue")
       assert.notProperty(asked?.headers, "b3")
     }).pipe(withCollector({ TRACE_PROPAGATE_UPSTREAM: "true" }))
+  )
+
+  it.live("goes on to Ollama, not to OpenRouter", () =>
+    Effect.gen(function* () {
+      const upstream = yield* FakeOpenRouter
+      const ollama = yield* FakeOllama
+      const answer = yield* chat({ messages: human("write a python quicksort") }, { headers: { traceparent } })
+      const [server] = (yield* traceOf(answer.headers.get("x-request-id") ?? "")).filter(({ kind }) => kind === 2)
+      const [classified] = yield* ollama.requests
+      assert.strictEqual(classified?.headers["traceparent"], `00-${parent.traceId}-${server?.spanId}-01`)
+      assert.notProperty(classified?.headers, "b3")
+      const asked = yield* upstream.requests
+      assert.isTrue(asked.every(({ headers }) => headers["traceparent"] === undefined))
+    }).pipe(withCollector({ ROUTING_MODE: "ollama" }))
   )
 
   const headers: ReadonlyArray<readonly [what: string, header: string, taken: boolean]> = [

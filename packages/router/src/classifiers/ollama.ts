@@ -27,7 +27,11 @@ export class OllamaClassifier extends Context.Service<
   OllamaClassifier,
   {
     /** The model's verdict. Fails with what went wrong, an answer outside the categories included. */
-    readonly classify: (config: RouterConfig, text: string) => Effect.Effect<Classification | "unsure", string>
+    readonly classify: (
+      config: RouterConfig,
+      text: string,
+      traceHeaders: Readonly<Record<string, string>>
+    ) => Effect.Effect<Classification | "unsure", string>
   }
 >()("@llm-router/router/OllamaClassifier") {
   static readonly layer = (settings: OllamaSettings) =>
@@ -35,8 +39,13 @@ export class OllamaClassifier extends Context.Service<
       OllamaClassifier,
       Effect.gen(function* () {
         const client = yield* HttpClient.HttpClient
-        const classify = Effect.fnUntraced(function* (config: RouterConfig, text: string) {
+        const classify = Effect.fnUntraced(function* (
+          config: RouterConfig,
+          text: string,
+          traceHeaders: Readonly<Record<string, string>>
+        ) {
           const request = HttpClientRequest.post(`${settings.baseUrl}/api/chat`).pipe(
+            HttpClientRequest.setHeaders(traceHeaders),
             HttpClientRequest.bodyJsonUnsafe({
               model: settings.model,
               messages: promptFor(config, text),
@@ -57,8 +66,8 @@ export class OllamaClassifier extends Context.Service<
           return verdict ?? (yield* Effect.fail("Ollama's answer is none of the categories."))
         })
         return OllamaClassifier.of({
-          classify: (config, text) =>
-            classify(config, text).pipe(
+          classify: (config, text, traceHeaders) =>
+            classify(config, text, traceHeaders).pipe(
               Effect.timeoutOrElse({
                 duration: Duration.millis(settings.timeoutMillis),
                 orElse: () => Effect.fail(`Ollama did not answer within ${settings.timeoutMillis} ms.`)

@@ -8,7 +8,7 @@ import type { Settings } from "../settings.ts"
 import { type ExportOptions, exportOptionsOf, resourceOf } from "./exportOptions.ts"
 
 /** What is queued has this long to be sent when the process ends (spec 10: five seconds for all of it). */
-const flushTime = "4 seconds"
+const flushTime = "3 seconds"
 /** How often a collector that stays away is told of. */
 const reminderMillis = 60_000
 
