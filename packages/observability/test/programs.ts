@@ -70,9 +70,7 @@ export const running = (
     )
     yield* eventually(
       `${program} at ${readyUrl}`,
-      Effect.flatMap(page(readyUrl), (text) =>
-        isOver ? Effect.die(new Error(`${program} ended: ${said}`)) : Effect.succeed(text)
-      )
+      Effect.tap(page(readyUrl), () => (isOver ? Effect.die(new Error(`${program} ended: ${said}`)) : Effect.void))
     )
     return { said: () => said }
   })
