@@ -7,12 +7,12 @@ import { spawnSync } from "node:child_process"
 import { assert, describe, it as test, layer } from "@effect/vitest"
 import { Effect, Exit, Schedule } from "effect"
 import { builtCollector, cachedCollector } from "../src/collector/build.ts"
-import { alerts, pathOf } from "./files.ts"
+import { alerts, pathOf, yamlOf } from "./files.ts"
 import { customCategory, leakedKey, secretWords } from "./load.ts"
 import { Observed, upstreamKey } from "./observed.ts"
 import { isInstalled } from "./programs.ts"
 import { filledIn, parsed } from "./promql.ts"
-import { questions } from "./queries.ts"
+import { questions, searchedAttributes } from "./queries.ts"
 
 const collector = await Effect.runPromiseExit(
   process.env["OTELCOL_BUILD"] === "1" ? builtCollector(process.env) : cachedCollector(process.env)
@@ -174,6 +174,21 @@ describe.skipIf(missing.length > 0)("behind a router under load", () => {
         const parents = new Set(chats.map(({ spanId }) => spanId))
         const orphans = sink.spans().filter(({ kind, parentId }) => kind === 3 && !parents.has(parentId))
         assert.deepStrictEqual(orphans, [])
+      })
+    )
+
+    it.effect("spans have every attribute that is searched for", () =>
+      Effect.gen(function* () {
+        const { sink } = yield* Observed
+        const there = new Set(sink.spans().flatMap(({ attributes }) => attributes))
+        assert.isAbove(searchedAttributes().size, 4)
+        assert.deepStrictEqual(
+          [...searchedAttributes()].filter((name) => !there.has(name)),
+          []
+        )
+        const policies = yamlOf("docker/otel-tail-sampling.yaml").processors.tail_sampling.policies
+        const key = policies.find(({ name }: { name: string }) => name === "fallback").boolean_attribute.key
+        assert.isTrue(there.has(key), key)
       })
     )
 

@@ -23,3 +23,12 @@ export const questions = (): ReadonlyArray<Question> =>
   panels().flatMap(({ targets, title = "" }) =>
     targets.flatMap(({ expr }) => (expr === undefined ? [] : [{ panel: title, expression: expr }]))
   )
+
+/** Attributes of spans that the searches in Tempo, and the links to it, ask for. */
+export const searchedAttributes = (): ReadonlySet<string> => {
+  const searches = panels().flatMap(({ targets }) => targets.flatMap(({ query }) => query ?? []))
+  const links = [...JSON.stringify(dashboard()).matchAll(/%7B%20span\.([\w.]+)/g)]
+  return new Set(
+    [...searches.flatMap((search) => [...search.matchAll(/span\.([\w.]+)/g)]), ...links].map(([, name = ""]) => name)
+  )
+}
