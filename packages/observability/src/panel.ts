@@ -1,5 +1,4 @@
-/** The kinds of panels, each as all panels of its kind are: data source, legend, exemplars, links to traces. */
-import { labelName } from "@llm-router/router/telemetry/prometheusName"
+/** The kinds of panels over metrics, each as all of its kind are: data source, legend, exemplars, links to traces. */
 import type { Builder, Dataquery } from "@grafana/grafana-foundation-sdk/cog"
 import {
   BigValueColorMode,
@@ -17,7 +16,6 @@ import {
   VizTooltipOptionsBuilder
 } from "@grafana/grafana-foundation-sdk/common"
 import {
-  DashboardLinkBuilder,
   MappingType,
   type Panel,
   ThresholdsConfigBuilder,
@@ -32,12 +30,11 @@ import { DataqueryBuilder as PromQuery, PromQueryFormat } from "@grafana/grafana
 import { PanelBuilder as StatBuilder } from "@grafana/grafana-foundation-sdk/stat"
 import { PanelBuilder as TimelineBuilder } from "@grafana/grafana-foundation-sdk/statetimeline"
 import { PanelBuilder as TableBuilder } from "@grafana/grafana-foundation-sdk/table"
-import { DataqueryBuilder as TempoQuery, SearchTableType } from "@grafana/grafana-foundation-sdk/tempo"
 import { PanelBuilder as SeriesBuilder } from "@grafana/grafana-foundation-sdk/timeseries"
+import { tracesOf } from "./tracePanel.ts"
 
-/** The data sources are variables, so that the file fits a Grafana that names them otherwise. */
+/** A variable, so that the file fits a Grafana that names its data sources otherwise. */
 export const metricsSource: DataSourceRef = { type: "prometheus", uid: "${metrics}" }
-const tracesSource: DataSourceRef = { type: "tempo", uid: "${traces}" }
 
 /** Grafana's ids of units. */
 export type Unit = "reqps" | "s" | "percentunit" | "currencyUSD" | "short" | "cps" | "bytes" | "none" | "ops" | "string"
@@ -66,21 +63,6 @@ const latest = (queries: ReadonlyArray<Query>): Array<Builder<Dataquery>> =>
   queries.map(([expression, legend], index) =>
     new PromQuery().expr(expression).legendFormat(legend).refId(refId(index)).instant().format(PromQueryFormat.Table)
   )
-
-/** Opens Tempo's search for what a series stands for. */
-const tracesOf = (attribute: string): DashboardLinkBuilder => {
-  const label = `\${__field.labels.${labelName(attribute)}}`
-  const panes = JSON.stringify({
-    traces: {
-      datasource: "${traces}",
-      queries: [{ refId: "A", queryType: "traceql", query: `{ span.${attribute} = "${label}" }` }],
-      range: { from: "${__from}", to: "${__to}" }
-    }
-  })
-  // Grafana fills in its variables where they stand as they are.
-  const encoded = encodeURIComponent(panes).replace(/%24%7B([\w.%]+?)%7D/g, (_, name: string) => `\${${name}}`)
-  return new DashboardLinkBuilder("Traces").url(`/explore?schemaVersion=1&panes=${encoded}`).targetBlank(true)
-}
 
 const sortedTooltip = () =>
   // oxlint-disable-next-line unicorn/no-array-sort -- it is no array
@@ -218,27 +200,3 @@ export const timeline = (
     .mergeValues(true)
     .fillOpacity(80)
     .mappings([{ type: MappingType.ValueToText, options: { ...states } }])
-
-/** Traces that a TraceQL search finds. */
-export const traces = ({ description, title, width = 12 }: Omit<Heading, "unit">, search: string): Builder<Panel> =>
-  new TableBuilder()
-    .title(title)
-    .description(description)
-    .datasource(tracesSource)
-    .span(width)
-    .height(8)
-    .withTarget(
-      new TempoQuery().queryType("traceql").query(search).limit(20).tableType(SearchTableType.Traces).refId("A")
-    )
-
-/** A TraceQL metric over time. */
-export const traceSeries = ({ description, title, unit, width = 12 }: Heading, search: string): Builder<Panel> =>
-  new SeriesBuilder()
-    .title(title)
-    .description(description)
-    .datasource(tracesSource)
-    .unit(unit)
-    .span(width)
-    .height(8)
-    .withTarget(new TempoQuery().queryType("traceql").query(search).refId("A"))
-    .showPoints(VisibilityMode.Never)

@@ -1,6 +1,6 @@
 import { attributes } from "@llm-router/router/telemetry/spans"
-import { traces as search, traceSeries } from "../panel.ts"
 import type { Row } from "../row.ts"
+import { traces as search, traceSeries } from "../tracePanel.ts"
 
 const router = 'resource.service.name = "llm-router"'
 
