@@ -87,9 +87,9 @@ const tokenCounts = [1, 4, 16, 64, 256, 1_024, 4_096, 16_384, 65_536, 262_144, 1
 const shortSeconds = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 const shares = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1]
 
-const metric = <const Labels extends ReadonlyArray<Label>>(
+const metric = <Kind extends MetricKind, const Labels extends ReadonlyArray<Label>>(
   name: string,
-  kind: MetricKind,
+  kind: Kind,
   unit: string,
   labels: Labels,
   description: string,
@@ -103,7 +103,7 @@ const metric = <const Labels extends ReadonlyArray<Label>>(
     description,
     boundaries,
     source: name.startsWith("llm_router.") ? "llm_router" : name.startsWith("gen_ai.") ? "gen_ai" : "semconv"
-  }) satisfies MetricDefinition
+  }) satisfies MetricDefinition & { readonly kind: Kind }
 
 const model = "gen_ai.request.model"
 const category = "llm_router.category"
