@@ -1,4 +1,5 @@
 /** From the command line to a running server: what cannot start says why in one line. */
+import { WeightsUnusable } from "@llm-router/router/classifiers/embedded/weights"
 import { ConfigFileInvalid } from "@llm-router/domain/RouterError"
 import { LedgerUnavailable, LedgerUnusable } from "@llm-router/router/CostLedger"
 import { LedgerReader } from "@llm-router/router/ledger/LedgerReader"
@@ -64,7 +65,7 @@ const portProblems: ReadonlyMap<unknown, string> = new Map([
 export const reasonToStop = (exit: Exit.Exit<unknown, unknown>): string | undefined => {
   if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return undefined
   const error = Cause.squash(exit.cause)
-  const sayItAll = [SettingsError, ConfigFileInvalid, LedgerUnusable, LedgerUnavailable]
+  const sayItAll = [SettingsError, ConfigFileInvalid, LedgerUnusable, LedgerUnavailable, WeightsUnusable]
   if (error instanceof Error && sayItAll.some((kind) => error instanceof kind)) return error.message
   if (error instanceof HttpServerError.ServeError) {
     // The cause is a Node system error, whose code may be read whatever it is.

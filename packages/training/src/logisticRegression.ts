@@ -21,6 +21,8 @@ export const featuresFor = (text: string): Pick<Example, "indices" | "values"> =
 export interface TrainingOptions {
   readonly seed: number
   readonly epochs: number
+  /** The model is the mean of the weights at the end of each epoch from this one on (Polyak and Juditsky, 1992). */
+  readonly averagedFrom: number
   readonly learningRate: number
   readonly decay: number
   /** Share of the probability that the other archetypes get in a target. */
@@ -33,8 +35,9 @@ export interface TrainingOptions {
 export const trainingOptions: TrainingOptions = {
   seed: 1,
   epochs: 10,
+  averagedFrom: 4,
   learningRate: 0.5,
-  decay: 3e-4,
+  decay: 6e-4,
   labelSmoothing: 0.03,
   regionScales: { structure: 0.35, cues: 0.8, pairs: 0.1, words: 1 }
 }
@@ -95,8 +98,13 @@ const featureScales = (regionScales: TrainingOptions["regionScales"]): Float32Ar
   return scales
 }
 
+/** Adds a part of `values` to `sums`. */
+const addTo = (sums: Float32Array, values: Float32Array, parts: number): void => {
+  for (let at = 0; at < sums.length; at++) sums[at] = (sums[at] ?? 0) + (values[at] ?? 0) / parts
+}
+
 export const train = (examples: ReadonlyArray<Example>, options: TrainingOptions): LinearModel => {
-  const { decay, epochs, labelSmoothing, learningRate, regionScales, seed } = options
+  const { averagedFrom, decay, epochs, labelSmoothing, learningRate, regionScales, seed } = options
   const scales = featureScales(regionScales)
   const scaled = examples.map((example) => ({
     ...example,
@@ -108,6 +116,7 @@ export const train = (examples: ReadonlyArray<Example>, options: TrainingOptions
   const model = { weights, biases }
   const order = Int32Array.from(examples.keys())
   const random = randomFrom(seed)
+  const means = { weights: new Float32Array(weights.length), biases: new Float32Array(heads) }
   const errors = new Float64Array(heads)
   for (let epoch = 0; epoch < epochs; epoch++) {
     shuffle(order, random)
@@ -134,9 +143,13 @@ export const train = (examples: ReadonlyArray<Example>, options: TrainingOptions
         }
       }
     }
+    if (epoch >= averagedFrom) {
+      addTo(means.weights, weights, epochs - averagedFrom)
+      addTo(means.biases, biases, epochs - averagedFrom)
+    }
   }
   for (let slot = 0; slot < weights.length; slot++) {
-    weights[slot] = (weights[slot] ?? 0) * (scales[Math.floor(slot / heads)] ?? 0)
+    means.weights[slot] = (means.weights[slot] ?? 0) * (scales[Math.floor(slot / heads)] ?? 0)
   }
-  return model
+  return means
 }

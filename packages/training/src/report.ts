@@ -66,3 +66,22 @@ export const reportOf = (
     "  confusion, a line per true label:",
     ...confusion(predicted)
   ].join("\n")
+
+/** Thresholds of `EMBEDDED_THRESHOLD` to choose from. */
+const thresholds = [0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7]
+
+/** Who is right where the embedded classifier is unsure: its own best guess, the keywords, or the clear ones among them. */
+export const unsureReport = (predicted: ReadonlyArray<Predicted>, byKeywords: ReadonlyArray<Predicted>): string =>
+  thresholds
+    .map((threshold) => {
+      const unsure = [...predicted.keys()].filter((at) => (predicted[at]?.confidence ?? 0) < threshold)
+      const of = (choose: (at: number) => Predicted | undefined): string =>
+        percent(accuracy(unsure.flatMap((at) => choose(at) ?? [])))
+      const clear = (at: number): boolean => (byKeywords[at]?.confidence ?? 0) >= 0.75
+      return (
+        `below ${threshold}: ${percent(unsure.length / predicted.length)} % of the prompts, right: ` +
+        `own guess ${of((at) => predicted[at])}, keywords ${of((at) => byKeywords[at])}, ` +
+        `clear keywords else own guess ${of((at) => (clear(at) ? byKeywords[at] : predicted[at]))}`
+      )
+    })
+    .join("\n")

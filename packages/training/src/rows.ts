@@ -82,7 +82,7 @@ export const readRows = (path: string, source: string): ReadonlyArray<Row> =>
     .filter((line) => line !== "")
     .map((line) => rowOf(decodeRow(line), source))
 
-export const authoredSource = "authored"
+const authoredSource = "authored"
 const authoredDirectory = new URL("../data/authored/", import.meta.url).pathname
 
 /** The prompts written for this repository: always in training, never measured. */

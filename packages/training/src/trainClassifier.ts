@@ -1,5 +1,6 @@
-/** `pnpm train:classifier --data DIR`: trains the embedded classifier and writes its weights file. */
+/** `pnpm train:classifier --data DIR`: trains the embedded classifier and the tools head and writes their weights. */
 import { encodeWeights, weightsFile } from "@llm-router/router/classifiers/embedded/weights"
+import { toolsWeightsFile } from "@llm-router/router/toolsHead"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
@@ -10,10 +11,11 @@ import { leaveOneSourceOut } from "./leaveOneSourceOut.ts"
 import { train, trainingOptions } from "./logisticRegression.ts"
 import { quantise } from "./quantise.ts"
 import { authoredRows, labels, readRows } from "./rows.ts"
+import { casesOf, readToolsRows, swappedCases, trainTools } from "./tools.ts"
 
-const { values } = parseArgs({ options: { data: { type: "string" }, out: { type: "string" } } })
+const { values } = parseArgs({ options: { data: { type: "string" } } })
 if (values.data === undefined) {
-  process.stderr.write("usage: pnpm train:classifier --data DIR [--out FILE]; DIR holds train.jsonl\n")
+  process.stderr.write("usage: pnpm train:classifier --data DIR; it holds train.jsonl and tools-train.jsonl\n")
   process.exit(2)
 }
 
@@ -25,8 +27,13 @@ const temperature = fitTemperature(
 )
 const weights = quantise(train(examplesOf([...rows, ...authored]), trainingOptions), temperature)
 const file = encodeWeights(weights)
-writeFileSync(values.out ?? weightsFile, file)
+writeFileSync(weightsFile, file)
 process.stdout.write(
   `${rows.length} rows and ${authored.length} authored ones, temperature ${temperature}: ` +
     `${file.length} bytes, ${gzipSync(file).length} compressed\n`
 )
+
+const toolsRows = readToolsRows(join(values.data, "tools-train.jsonl"))
+const toolsWeights = trainTools([...casesOf(toolsRows), ...swappedCases(toolsRows)])
+writeFileSync(toolsWeightsFile, `${JSON.stringify(toolsWeights, null, 2)}\n`)
+process.stdout.write(`tools head: ${toolsRows.length} rows, ${Object.keys(toolsWeights).length} weights\n`)

@@ -61,8 +61,8 @@ export class EmbeddedClassifier extends Context.Service<
 >()("@llm-router/router/EmbeddedClassifier") {
   static readonly layer = Layer.effect(
     EmbeddedClassifier,
-    Effect.sync(() => {
-      const model = modelOf(readWeights())
+    Effect.map(readWeights, (weights) => {
+      const model = modelOf(weights)
       return EmbeddedClassifier.of({ classify: (_config, text) => folded(model(featuresOf(text))) })
     })
   )

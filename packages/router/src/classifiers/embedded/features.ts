@@ -3,14 +3,16 @@
  * Four regions: structure (length, punctuation, what code and lists look like), cues by where they stand, pairs of cues
  * near the beginning, and hashed words and pairs of words.
  */
-import { cueCount, type CueCounts, findCues } from "./lexicon.ts"
-import { combined, readTokens, TokenBuffer, TokenKind } from "./tokens.ts"
+import { TokenKind } from "./characters.ts"
+import { combined } from "./hashing.ts"
+import { cueCount, type CueSink, findCues } from "./lexicon.ts"
+import { readTokens, TokenBuffer } from "./tokens.ts"
 
 /** Part of every weights file: weights for other features are refused. */
-export const featureVersion = 1
+export const featureVersion = 2
 
-const structureCount = 64
-const zones = 5
+const structureCount = 72
+const zones = 6
 const hashBits = 15
 
 export const regions = {
@@ -46,18 +48,21 @@ const add = (index: number, value: number): void => {
 
 // Where cues stand.
 const startTokens = 5
-const headTokens = 30
+const headTokens = 24
+const tailTokens = 16
 const inStart = new Uint8Array(cueCount)
 const inHead = new Uint8Array(cueCount)
 const inTail = new Uint8Array(cueCount)
+const inBody = new Uint8Array(cueCount)
 const counts = new Uint16Array(cueCount)
 let tailFrom = 0
-const cueCounts: CueCounts = {
+const cueCounts: CueSink = {
   note: (cue, token) => {
     counts[cue] = (counts[cue] ?? 0) + 1
     if (token < startTokens) inStart[cue] = 1
     if (token < headTokens) inHead[cue] = 1
     if (token >= tailFrom) inTail[cue] = 1
+    else if (token >= headTokens) inBody[cue] = 1
   }
 }
 
@@ -65,8 +70,9 @@ const addCues = (): void => {
   inStart.fill(0)
   inHead.fill(0)
   inTail.fill(0)
+  inBody.fill(0)
   counts.fill(0)
-  tailFrom = tokens.length > 2 * headTokens ? tokens.length - headTokens : tokens.length + 1
+  tailFrom = Math.max(headTokens, tokens.length - tailTokens)
   findCues(tokens, cueCounts)
   const { start } = regions.cues
   for (let cue = 0; cue < cueCount; cue++) {
@@ -76,8 +82,9 @@ const addCues = (): void => {
     if (inStart[cue] === 1) add(at, 1)
     if (inHead[cue] === 1) add(at + 1, 1)
     if (inTail[cue] === 1) add(at + 2, 1)
-    add(at + 3, Math.min(1, count / 4))
-    add(at + 4, Math.min(1, (4 * count) / tokens.length))
+    if (inBody[cue] === 1) add(at + 3, 1)
+    add(at + 4, Math.min(1, count / 4))
+    add(at + 5, Math.min(1, (4 * count) / tokens.length))
   }
   const pairs = regions.pairs.start
   for (let first = 0; first < cueCount; first++) {
@@ -192,6 +199,13 @@ const addStructure = (text: string): void => {
   add(57, length > 0 && tokens.kinds[0] === TokenKind.word && tokens.capitalised === 0 ? 1 : 0)
   add(58, Math.min(1, commas / 6))
   add(59, Math.min(1, sentences / 6))
+  // A short line before or after much else is what is asked of the rest.
+  add(61, tokens.firstLine > 0 && tokens.firstLine < 25 && length > 60 ? 1 : 0)
+  add(62, tokens.newlines > 0 && tokens.lastLine < 25 && length > 60 ? 1 : 0)
+  add(63, Math.min(1, length / 400))
+  add(64, tokens.newlines > 0 && tokens.firstLine < 25 && isSign(tokens.firstLine - 1, 58) ? 1 : 0)
+  add(65, tokens.newlines > 0 && tokens.lastLine < 25 && endsWith(63) === 1 ? 1 : 0)
+  add(66, questions === 0 && sentences > 0 && length < 60 ? 1 : 0)
   add(60, numbers >= 2 && questions > 0 ? 1 : 0)
 }
 

@@ -2,15 +2,16 @@
  * Finds cues, the words and phrases that tell what a text is about, in its tokens. A cue is a list of phrases separated
  * by commas; accents and case do not count, `summar*` stands for every word that begins so.
  */
+import { TokenKind } from "./characters.ts"
 import { codeCues } from "./cues/code.ts"
 import { talkCues } from "./cues/talk.ts"
 import { taskCues } from "./cues/tasks.ts"
-import { combined, hashStep, listBeginning, offsetBasis, readTokens, TokenBuffer, TokenKind } from "./tokens.ts"
+import { combined } from "./hashing.ts"
+import { listBeginning, readTokens, TokenBuffer } from "./tokens.ts"
 
-const lists: Readonly<Record<string, string>> = { ...codeCues, ...taskCues, ...talkCues }
+const lists: ReadonlyArray<string> = [codeCues, taskCues, talkCues].flatMap((cues) => Object.values(cues))
 
-export const cueNames: ReadonlyArray<string> = Object.keys(lists)
-export const cueCount = cueNames.length
+export const cueCount = lists.length
 
 /** Slots of the phrase table, a power of two well above the number of phrases and their beginnings. */
 const slots = 1 << 15
@@ -20,55 +21,49 @@ const phrases = new Int32Array(slots)
 const cuesOfPhrase: Array<ReadonlyArray<number>> = [[]]
 const root = 0x3c6ef372
 
+/** Few bits that say soon that no phrase goes on so. */
+const filterBits = 1 << 17
+const filter = new Uint32Array(filterBits >> 5)
+const mayGoOn = (node: number): boolean => (((filter[(node & (filterBits - 1)) >>> 5] ?? 0) >>> (node & 31)) & 1) === 1
+
 const slotOf = (key: number): number => {
   let slot = key & (slots - 1)
   while (keys[slot] !== 0 && keys[slot] !== key) slot = (slot + 1) & (slots - 1)
   return slot
 }
 
-const starHash = (text: string): number => {
-  let hash = offsetBasis
-  for (const character of text) hash = hashStep(hash, character.charCodeAt(0))
-  listBeginning(hash)
-  return combined(hash, 42)
-}
+/** The tokens of a phrase; `part*` ends in a token that stands for the beginning of a word. */
+const tokensOf = (buffer: TokenBuffer, phrase: string): ReadonlyArray<number> =>
+  phrase.split(/\s+/).flatMap((part) => {
+    const open = part.length > 1 && part.endsWith("*")
+    const letters = open ? part.slice(0, -1) : part
+    readTokens(buffer, letters)
+    const tokens = [...buffer.hashes.subarray(0, buffer.length)]
+    const last = buffer.length - 1
+    if (open && buffer.kinds[last] === TokenKind.word) {
+      tokens[last] = listBeginning(letters.slice(letters.length - (buffer.codes[last] ?? 0)))
+    }
+    return tokens
+  })
 
 const list = (buffer: TokenBuffer, cue: number, phrase: string): void => {
   let node = root
-  for (const part of phrase.split(/(?<=\*)|\s+/).filter((word) => word.trim() !== "")) {
-    const star = part.length > 1 && part.endsWith("*")
-    readTokens(buffer, star ? part.slice(0, -1) : part)
-    for (let at = 0; at < buffer.length; at++) {
-      const last = at === buffer.length - 1
-      const isStar = star && last && buffer.kinds[at] === TokenKind.word
-      const token = isStar
-        ? starHash(
-            part
-              .slice(0, -1)
-              .normalize("NFD")
-              .replace(/\p{M}/gu, "")
-              .toLowerCase()
-              .replace(/^.*[^\p{L}\p{N}_]/u, "")
-          )
-        : (buffer.hashes[at] ?? 0)
-      node = combined(node, token)
-      const slot = slotOf(node)
-      keys[slot] = node
-    }
+  for (const token of tokensOf(buffer, phrase)) {
+    node = combined(node, token)
+    keys[slotOf(node)] = node
+    filter[(node & (filterBits - 1)) >>> 5] = (filter[(node & (filterBits - 1)) >>> 5] ?? 0) | (1 << (node & 31))
   }
   const slot = slotOf(node)
-  const index = phrases[slot] ?? 0
-  const cues = cuesOfPhrase[index] ?? []
-  if (cues.includes(cue)) return
-  phrases[slot] = cuesOfPhrase.push([...cues, cue]) - 1
+  const cues = cuesOfPhrase[phrases[slot] ?? 0] ?? []
+  if (!cues.includes(cue)) phrases[slot] = cuesOfPhrase.push([...cues, cue]) - 1
 }
 
 const reader = new TokenBuffer()
-cueNames.forEach((name, cue) => {
-  for (const phrase of (lists[name] ?? "").split(",")) if (phrase.trim() !== "") list(reader, cue, phrase.trim())
+lists.forEach((phrasesOfCue, cue) => {
+  for (const phrase of phrasesOfCue.split(",")) if (phrase.trim() !== "") list(reader, cue, phrase.trim())
 })
 
-/** The cues of a phrase, flat: how many, then which. */
+/** The cues of each phrase, flat: how many, then which. */
 const flat = Uint8Array.from(cuesOfPhrase.flatMap((cues) => [cues.length, ...cues]))
 const flatStart = new Int32Array(cuesOfPhrase.length)
 cuesOfPhrase.reduce((start, cues, index) => {
@@ -76,33 +71,35 @@ cuesOfPhrase.reduce((start, cues, index) => {
   return start + 1 + cues.length
 }, 0)
 
-export interface CueCounts {
+/** Told of every cue found, with the token at which it begins. */
+export interface CueSink {
   readonly note: (cue: number, token: number) => void
 }
 
-/** Words of a phrase at most. */
 const longestPhrase = 6
 
-const follow = (buffer: TokenBuffer, node: number, at: number, start: number, found: CueCounts): void => {
-  if (at >= buffer.length || at - start >= longestPhrase) return
-  step(buffer, combined(node, buffer.hashes[at] ?? 0), at, start, found)
+const follow = (buffer: TokenBuffer, node: number, at: number, start: number, sink: CueSink): void => {
+  const next = combined(node, buffer.hashes[at] ?? 0)
+  if (mayGoOn(next)) step(buffer, next, at, start, sink)
   const beginning = buffer.beginnings[at] ?? 0
-  if (beginning !== 0) step(buffer, combined(node, beginning), at, start, found)
+  if (beginning === 0) return
+  const open = combined(node, beginning)
+  if (mayGoOn(open)) step(buffer, open, at, start, sink)
 }
 
-const step = (buffer: TokenBuffer, node: number, at: number, start: number, found: CueCounts): void => {
+const step = (buffer: TokenBuffer, node: number, at: number, start: number, sink: CueSink): void => {
   const slot = slotOf(node)
   if (keys[slot] === 0) return
   const phrase = phrases[slot] ?? 0
   if (phrase !== 0) {
     const first = flatStart[phrase] ?? 0
     const count = flat[first] ?? 0
-    for (let i = 1; i <= count; i++) found.note(flat[first + i] ?? 0, start)
+    for (let i = 1; i <= count; i++) sink.note(flat[first + i] ?? 0, start)
   }
-  follow(buffer, node, at + 1, start, found)
+  if (at + 1 < buffer.length && at + 1 - start < longestPhrase) follow(buffer, node, at + 1, start, sink)
 }
 
-/** Every phrase at every token; `mixed` keys make a chance hit rarer than one text in a thousand. */
-export const findCues = (buffer: TokenBuffer, found: CueCounts): void => {
-  for (let at = 0; at < buffer.length; at++) follow(buffer, root, at, at, found)
+/** Every phrase at every token. Keys are 32-bit hashes: a chance hit is rarer than one text in a thousand. */
+export const findCues = (buffer: TokenBuffer, sink: CueSink): void => {
+  for (let at = 0; at < buffer.length; at++) follow(buffer, root, at, at, sink)
 }

@@ -23,28 +23,30 @@ const normalise = (logits: Float64Array, temperature: number): void => {
   for (let head = 0; head < heads; head++) logits[head] = (logits[head] ?? 0) / sum
 }
 
+/** The sum of weight times feature from `from` to `to`, for one head. */
+const sumOf = (weights: Int8Array, { indices, values }: Features, head: number, from: number, to: number): number => {
+  let sum = 0
+  for (let at = from; at < to; at++) sum += (weights[(indices[at] ?? 0) * heads + head] ?? 0) * (values[at] ?? 0)
+  return sum
+}
+
 export const modelOf = ({ biases, scales, temperature, values }: Weights): Model => {
   const flatScales = Float64Array.from(scales.flat())
   const flatBiases = Float64Array.from(biases)
   const logits = new Float64Array(heads)
-  const sums = new Float64Array(heads)
-  return ({ indices, length, values: present }) => {
+  return (features) => {
     logits.set(flatBiases)
-    let at = 0
+    let from = 0
     // Features come region by region.
     for (let region = 0; region < regionEnds.length; region++) {
       const end = regionEnds[region] ?? 0
-      sums.fill(0)
-      for (; at < length; at++) {
-        const index = indices[at] ?? 0
-        if (index >= end) break
-        const value = present[at] ?? 0
-        const start = index * heads
-        for (let head = 0; head < heads; head++) sums[head] = (sums[head] ?? 0) + (values[start + head] ?? 0) * value
-      }
+      let to = from
+      while (to < features.length && (features.indices[to] ?? 0) < end) to++
       for (let head = 0; head < heads; head++) {
-        logits[head] = (logits[head] ?? 0) + (sums[head] ?? 0) * (flatScales[region * heads + head] ?? 0)
+        const sum = sumOf(values, features, head, from, to)
+        logits[head] = (logits[head] ?? 0) + sum * (flatScales[region * heads + head] ?? 0)
       }
+      from = to
     }
     normalise(logits, temperature)
     return logits

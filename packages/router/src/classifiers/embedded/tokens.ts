@@ -2,87 +2,13 @@
  * Reads a text once into words and signs, as hashes in reused arrays: lower case, without accents, nothing allocated.
  * Of a long text the beginning and the end are read: there stands what is asked, before or after what is pasted.
  */
+import { foldOf, kindOf, TokenKind } from "./characters.ts"
+import { combined, hashStep, mixed, offsetBasis } from "./hashing.ts"
 
 /** UTF-16 units read from the beginning and from the end. */
 const readFromStart = 1400
 const readFromEnd = 700
 const maxTokens = readFromStart + readFromEnd + 8
-
-const space = 0
-const letter = 1
-const digit = 2
-const sign = 3
-/** A character that is a word by itself, as in Chinese. */
-const ideograph = 4
-
-export const TokenKind = { word: 1, number: 2, sign: 3, ideograph: 4 } as const
-
-/** Latin, Greek and Cyrillic are folded by table. */
-const tableSize = 0x530
-const kinds = new Uint8Array(tableSize)
-const folds = new Uint16Array(tableSize)
-for (let code = 0; code < tableSize; code++) {
-  const character = String.fromCharCode(code)
-  const folded = character.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase()
-  kinds[code] = /[\s\p{C}\p{Z}]/u.test(character)
-    ? space
-    : /[\p{L}\p{M}_]/u.test(character)
-      ? letter
-      : /\d/.test(character)
-        ? digit
-        : sign
-  folds[code] = folded === "" ? code : folded.charCodeAt(0)
-}
-for (const [character, plain] of [
-  ["œ", "o"],
-  ["Œ", "o"],
-  ["ß", "s"],
-  ["æ", "a"],
-  ["ø", "o"],
-  ["ł", "l"],
-  ["’", "'"]
-] as const) {
-  if (character.charCodeAt(0) < tableSize) folds[character.charCodeAt(0)] = plain.charCodeAt(0)
-}
-
-const kindOf = (code: number): number =>
-  code < tableSize
-    ? (kinds[code] ?? space)
-    : (code >= 0x2e80 && code <= 0x9fff && code !== 0x3000) || (code >= 0xac00 && code <= 0xd7af)
-      ? code >= 0x3001 && code <= 0x303f
-        ? sign
-        : ideograph
-      : (code >= 0x2000 && code <= 0x200f) || code === 0x3000 || code === 0xfeff || code === 0x2028 || code === 0x2029
-        ? space
-        : (code >= 0x2010 && code <= 0x2bff) || code >= 0xd800
-          ? sign
-          : letter
-
-/** Typographic apostrophes and quotes are the plain ones. */
-const foldOf = (code: number): number =>
-  code < tableSize
-    ? (folds[code] ?? code)
-    : code === 0x2019 || code === 0x2018
-      ? 0x27
-      : code === 0x201c || code === 0x201d
-        ? 0x22
-        : code
-
-export const offsetBasis = 0x811c9dc5 | 0
-
-/** FNV-1a, one step. */
-export const hashStep = (hash: number, code: number): number => Math.imul(hash ^ code, 0x01000193)
-
-/** Spreads what the last step left in the high bits. */
-export const mixed = (hash: number): number => {
-  let h = hash ^ (hash >>> 15)
-  h = Math.imul(h, 0x2c1b3c6d)
-  h ^= h >>> 12
-  h = Math.imul(h, 0x297a2d39)
-  return h ^ (h >>> 15)
-}
-
-export const combined = (first: number, second: number): number => mixed(Math.imul(first, 0x01000193) ^ second)
 
 const numberHashes = Int32Array.from([1, 2, 3, 4, 5], (size) => mixed(hashStep(0x5bd1e995, size)))
 
@@ -96,7 +22,7 @@ export class TokenBuffer {
   /** The longest beginning of the word that the lexicon lists (`summar*`), or 0. */
   readonly beginnings = new Int32Array(maxTokens)
   readonly kinds = new Uint8Array(maxTokens)
-  /** Sign tokens: the character. Words: their length in UTF-16 units. */
+  /** Signs: the character. Words and numbers: their length in UTF-16 units. */
   readonly codes = new Uint16Array(maxTokens)
   camelCase = 0
   snakeCase = 0
@@ -117,132 +43,156 @@ export class TokenBuffer {
   calls = 0
   ideographs = 0
   accents = 0
+  /** Tokens before the first line break, and after the last. */
+  firstLine = 0
+  lastLine = 0
   /** UTF-16 units read. */
   characters = 0
 }
 
-/** `1` where some listed beginning has a hash that ends in these bits. */
-const beginningBits = new Uint8Array(1 << 16)
+/** Few bits that say soon that no listed beginning has this hash. */
+const filterMask = (1 << 14) - 1
+const beginningFilter = new Uint8Array(filterMask + 1)
 const beginnings = new Set<number>()
 
-/** Words that begin so are noted as such; of a word without its star. */
-export const listBeginning = (hash: number): void => {
-  beginningBits[hash & 0xffff] = 1
+/** What stands for a listed beginning among the tokens; words that begin so are noted from now on. */
+export const listBeginning = (letters: string): number => {
+  let hash = offsetBasis
+  for (let at = 0; at < letters.length; at++) hash = hashStep(hash, foldOf(letters.charCodeAt(at)))
+  beginningFilter[hash & filterMask] = 1
   beginnings.add(hash)
+  return beginningToken(hash)
 }
 
-const capital = (code: number): boolean => (code >= 65 && code <= 90) || (code >= 0xc0 && code <= 0xde)
+const beginningToken = (hash: number): number => combined(hash, 42)
+
+const isCapital = (code: number): boolean => (code >= 65 && code <= 90) || (code >= 0xc0 && code <= 0xde)
+
+/** Reads a word that begins at `at`; says where it ends. */
+const readWord = (buffer: TokenBuffer, text: string, at: number, to: number): number => {
+  const token = buffer.length
+  let hash = offsetBasis
+  let beginning = 0
+  let capitals = 0
+  let afterSmall = false
+  let end = at
+  while (end < to) {
+    const code = text.charCodeAt(end)
+    const kind = kindOf(code)
+    if (kind !== TokenKind.word && kind !== TokenKind.number) break
+    hash = hashStep(hash, foldOf(code))
+    if (beginningFilter[hash & filterMask] === 1 && beginnings.has(hash)) beginning = hash
+    if (isCapital(code)) {
+      capitals++
+      if (afterSmall) buffer.camelCase++
+      afterSmall = false
+    } else {
+      afterSmall = true
+      if (code === 95 && end > at) buffer.snakeCase++
+      else if (code > 127 && code < 0x180) buffer.accents++
+    }
+    end++
+  }
+  buffer.upperCase += capitals
+  if (isCapital(text.charCodeAt(at))) buffer.capitalised++
+  if (end < to && text.charCodeAt(end) === 40) buffer.calls++
+  const word = mixed(hash)
+  buffer.hashes[token] = word
+  buffer.words[token] = word
+  buffer.beginnings[token] = beginning === 0 ? 0 : beginningToken(beginning)
+  buffer.codes[token] = end - at
+  return end
+}
+
+/** Reads a number, its decimal signs included. */
+const readNumber = (buffer: TokenBuffer, text: string, at: number, to: number): number => {
+  const token = buffer.length
+  let hash = offsetBasis
+  let size = 0
+  let end = at
+  while (end < to) {
+    const code = text.charCodeAt(end)
+    if (kindOf(code) !== TokenKind.number) {
+      const next = end + 1 < to ? text.charCodeAt(end + 1) : 0
+      if ((code !== 46 && code !== 44) || next < 48 || next > 57) break
+    } else size++
+    hash = hashStep(hash, code)
+    end++
+  }
+  buffer.digits += size
+  buffer.hashes[token] = mixed(hash)
+  buffer.words[token] = numberHashes[Math.min(size, 5) - 1] ?? 0
+  buffer.beginnings[token] = 0
+  buffer.codes[token] = size
+  return end
+}
+
+const readSign = (buffer: TokenBuffer, text: string, at: number, kind: number): number => {
+  const token = buffer.length
+  const folded = foldOf(text.charCodeAt(at))
+  const hash = mixed(hashStep(offsetBasis, folded))
+  if (kind === TokenKind.ideograph) buffer.ideographs++
+  else buffer.signs++
+  buffer.hashes[token] = hash
+  buffer.words[token] = hash
+  buffer.beginnings[token] = 0
+  buffer.codes[token] = folded
+  return at + 1
+}
+
+const isSign = (buffer: TokenBuffer, token: number): boolean => buffer.kinds[token] === TokenKind.sign
+
+/** What the line of these tokens looks like. */
+const noteLine = (buffer: TokenBuffer, from: number): void => {
+  const last = buffer.length - 1
+  const end = isSign(buffer, last) ? (buffer.codes[last] ?? 0) : 0
+  if (end === 59 || end === 123 || end === 125) buffer.codeLines++
+  const first = isSign(buffer, from) ? (buffer.codes[from] ?? 0) : 0
+  if (first === 45 || first === 42 || first === 0x2022) buffer.listLines++
+  if (last === from) return
+  const second = buffer.codes[from + 1] ?? 0
+  const closes = isSign(buffer, from + 1) && (second === 41 || second === 46 || second === 58)
+  const isLetter = (token: number): boolean => buffer.kinds[token] === TokenKind.word && buffer.codes[token] === 1
+  if (buffer.kinds[from] === TokenKind.number && closes) buffer.listLines++
+  if ((isLetter(from) && closes) || (first === 40 && isLetter(from + 1))) buffer.optionLines++
+}
 
 const readRange = (buffer: TokenBuffer, text: string, from: number, to: number): void => {
   let at = from
-  let lineStart = true
-  let lineTokens = 0
+  let lineFrom = buffer.length
   let indent = 0
-  let length = buffer.length
   while (at < to) {
     const code = text.charCodeAt(at)
     const kind = kindOf(code)
-    if (kind === space) {
+    if (kind === TokenKind.space) {
       if (code === 10) {
         buffer.newlines++
-        if (lineTokens === 0) buffer.blankLines++
-        else {
-          const last = buffer.codes[length - 1] ?? 0
-          if (buffer.kinds[length - 1] === sign && (last === 59 || last === 123 || last === 125)) buffer.codeLines++
-          noteLineStart(buffer, length - lineTokens, lineTokens)
-        }
-        lineStart = true
-        lineTokens = 0
+        if (lineFrom === buffer.length) buffer.blankLines++
+        else noteLine(buffer, lineFrom)
+        if (buffer.firstLine === 0) buffer.firstLine = buffer.length
+        lineFrom = buffer.length
         indent = 0
-      } else if (lineStart) indent += code === 9 ? 4 : 1
+      } else indent += code === 9 ? 4 : 1
       at++
       continue
     }
-    if (lineStart) {
-      if (indent >= 2) buffer.indentedLines++
-      lineStart = false
-    }
-    lineTokens++
-    if (kind === letter) {
-      let hash = offsetBasis
-      let beginning = 0
-      const start = at
-      let before = 0
-      while (at < to) {
-        const raw = text.charCodeAt(at)
-        const rawKind = kindOf(raw)
-        if (rawKind !== letter && rawKind !== digit) break
-        hash = hashStep(hash, foldOf(raw))
-        if (beginningBits[hash & 0xffff] === 1 && beginnings.has(hash)) beginning = hash
-        if (capital(raw)) {
-          if (before === 2) buffer.camelCase++
-          before = 1
-          buffer.upperCase++
-        } else {
-          if (raw === 95 && at > start) buffer.snakeCase++
-          if (raw > 127 && raw < 0x180) buffer.accents++
-          before = 2
-        }
-        at++
-      }
-      if (capital(text.charCodeAt(start))) buffer.capitalised++
-      if (at < to && text.charCodeAt(at) === 40) buffer.calls++
-      const word = mixed(hash)
-      buffer.hashes[length] = word
-      buffer.words[length] = word
-      buffer.beginnings[length] = beginning === 0 ? 0 : combined(beginning, 42)
-      buffer.kinds[length] = TokenKind.word
-      buffer.codes[length] = at - start
-    } else if (kind === digit) {
-      let hash = offsetBasis
-      let size = 0
-      while (at < to) {
-        const raw = text.charCodeAt(at)
-        if (kindOf(raw) !== digit) {
-          const next = at + 1 < to ? text.charCodeAt(at + 1) : 0
-          if ((raw !== 46 && raw !== 44) || next < 48 || next > 57) break
-        } else size++
-        hash = hashStep(hash, raw)
-        at++
-      }
-      buffer.digits += size
-      buffer.hashes[length] = mixed(hash)
-      buffer.words[length] = numberHashes[Math.min(size, 5) - 1] ?? 0
-      buffer.beginnings[length] = 0
-      buffer.kinds[length] = TokenKind.number
-      buffer.codes[length] = size
-    } else {
-      const folded = foldOf(code)
-      const hash = mixed(hashStep(offsetBasis, folded))
-      if (kind === ideograph) buffer.ideographs++
-      else buffer.signs++
-      buffer.hashes[length] = hash
-      buffer.words[length] = hash
-      buffer.beginnings[length] = 0
-      buffer.kinds[length] = kind
-      buffer.codes[length] = folded
-      at++
-    }
-    length++
-    buffer.length = length
+    if (lineFrom === buffer.length && indent >= 2) buffer.indentedLines++
+    buffer.kinds[buffer.length] = kind
+    at =
+      kind === TokenKind.word
+        ? readWord(buffer, text, at, to)
+        : kind === TokenKind.number
+          ? readNumber(buffer, text, at, to)
+          : readSign(buffer, text, at, kind)
+    buffer.length++
   }
-  if (lineTokens > 0) noteLineStart(buffer, length - lineTokens, lineTokens)
+  if (lineFrom < buffer.length) {
+    noteLine(buffer, lineFrom)
+    buffer.lastLine = buffer.length - lineFrom
+  }
 }
 
-const noteLineStart = (buffer: TokenBuffer, start: number, tokens: number): void => {
-  const first = buffer.codes[start] ?? 0
-  const firstKind = buffer.kinds[start]
-  if (firstKind === sign && (first === 45 || first === 42 || first === 0x2022)) buffer.listLines++
-  if (tokens < 2) return
-  const second = buffer.codes[start + 1] ?? 0
-  const secondKind = buffer.kinds[start + 1]
-  const closes = secondKind === sign && (second === 41 || second === 46 || second === 58)
-  if (firstKind === TokenKind.number && closes) buffer.listLines++
-  if (firstKind === TokenKind.word && first === 1 && closes) buffer.optionLines++
-  if (firstKind === sign && first === 40 && secondKind === TokenKind.word && second === 1) buffer.optionLines++
-}
-
-export const readTokens = (buffer: TokenBuffer, text: string): void => {
+const clear = (buffer: TokenBuffer): void => {
   buffer.length = 0
   buffer.camelCase = 0
   buffer.snakeCase = 0
@@ -259,6 +209,12 @@ export const readTokens = (buffer: TokenBuffer, text: string): void => {
   buffer.calls = 0
   buffer.ideographs = 0
   buffer.accents = 0
+  buffer.firstLine = 0
+  buffer.lastLine = 0
+}
+
+export const readTokens = (buffer: TokenBuffer, text: string): void => {
+  clear(buffer)
   const end = text.length
   if (end <= readFromStart + readFromEnd) {
     buffer.characters = end

@@ -2,7 +2,7 @@
  * The weights of the embedded classifier: a file beside this one, written by `pnpm train:classifier`.
  * "LRW1", then the length of a JSON header (u32, little-endian), the header, and one int8 per feature and archetype.
  */
-import { Schema } from "effect"
+import { Effect, Schema } from "effect"
 import { readFileSync } from "node:fs"
 import { archetypes } from "./archetypes.ts"
 import { featureCount, featureVersion, regionNames } from "./features.ts"
@@ -42,11 +42,10 @@ export const encodeWeights = ({ values, ...header }: Weights): Buffer => {
   return Buffer.concat([prefix, json, Buffer.from(values.buffer, values.byteOffset, values.byteLength)])
 }
 
-/** Throws `WeightsUnusable` for a file that is none, or that was trained for other features than this version's. */
-export const decodeWeights = (bytes: Buffer): Weights => {
-  if (bytes.subarray(0, magic.length).toString("latin1") !== magic || bytes.length < prefixBytes) {
-    throw new WeightsUnusable({ message: "The embedded classifier's weights are not a weights file." })
-  }
+const noWeights = () => new WeightsUnusable({ message: "The embedded classifier's weights are not a weights file." })
+
+const decode = (bytes: Buffer): Weights => {
+  if (bytes.subarray(0, magic.length).toString("latin1") !== magic || bytes.length < prefixBytes) throw noWeights()
   const end = prefixBytes + bytes.readUInt32LE(magic.length)
   const header = decodeHeader(bytes.subarray(prefixBytes, end).toString())
   const fits =
@@ -65,6 +64,15 @@ export const decodeWeights = (bytes: Buffer): Weights => {
   return { ...header, values: new Int8Array(bytes.buffer, bytes.byteOffset + end, bytes.length - end) }
 }
 
+/** Fails for a file that is none, or that was trained for other features than this version's. */
+export const decodeWeights = (bytes: Buffer): Effect.Effect<Weights, WeightsUnusable> =>
+  Effect.try({
+    try: () => decode(bytes),
+    catch: (error) => (error instanceof WeightsUnusable ? error : noWeights())
+  })
+
 export const weightsFile = new URL("weights.bin", import.meta.url)
 
-export const readWeights = (): Weights => decodeWeights(readFileSync(weightsFile))
+export const readWeights: Effect.Effect<Weights, WeightsUnusable> = Effect.suspend(() =>
+  decodeWeights(readFileSync(weightsFile))
+)
