@@ -85,7 +85,7 @@ export const settingsTable = {
   embeddedThreshold: setting(
     "EMBEDDED_THRESHOLD",
     fraction,
-    0.5,
+    0.55,
     "Probability from which the embedded classifier is sure and hybrid asks no language model"
   ),
   defaultCategory: setting("DEFAULT_CATEGORY", categoryName, "conversation", "Category when nothing was sure"),

@@ -49,7 +49,7 @@ describe("defaults", () => {
       openrouterReferer: "http://localhost:3456",
       openrouterTitle: "LLM Router",
       routingMode: "hybrid",
-      embeddedThreshold: 0.5,
+      embeddedThreshold: 0.55,
       defaultCategory: "conversation",
       defaultModel: "z-ai/glm-5",
       toolsRouting: "auto",
