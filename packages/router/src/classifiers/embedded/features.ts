@@ -6,10 +6,11 @@
 import { TokenKind } from "./characters.ts"
 import { combined } from "./hashing.ts"
 import { cueCount, type CueSink, findCues } from "./lexicon.ts"
+import { opening, readOpening } from "./opening.ts"
 import { readTokens, TokenBuffer } from "./tokens.ts"
 
 /** Part of every weights file: weights for other features are refused. */
-export const featureVersion = 2
+export const featureVersion = 3
 
 const structureCount = 72
 const zones = 6
@@ -57,7 +58,9 @@ const inBody = new Uint8Array(cueCount)
 const counts = new Uint16Array(cueCount)
 let tailFrom = 0
 const cueCounts: CueSink = {
-  note: (cue, token) => {
+  note: (cue, at) => {
+    const token = at - opening.length
+    if (token < 0) return
     counts[cue] = (counts[cue] ?? 0) + 1
     if (token < startTokens) inStart[cue] = 1
     if (token < headTokens) inHead[cue] = 1
@@ -72,7 +75,7 @@ const addCues = (): void => {
   inTail.fill(0)
   inBody.fill(0)
   counts.fill(0)
-  tailFrom = Math.max(headTokens, tokens.length - tailTokens)
+  tailFrom = Math.max(headTokens, tokens.length - opening.length - tailTokens)
   findCues(tokens, cueCounts)
   const { start } = regions.cues
   for (let cue = 0; cue < cueCount; cue++) {
@@ -206,6 +209,8 @@ const addStructure = (text: string): void => {
   add(64, tokens.newlines > 0 && tokens.firstLine < 25 && isSign(tokens.firstLine - 1, 58) ? 1 : 0)
   add(65, tokens.newlines > 0 && tokens.lastLine < 25 && endsWith(63) === 1 ? 1 : 0)
   add(66, questions === 0 && sentences > 0 && length < 60 ? 1 : 0)
+  add(67, opening.greets && opening.length > 0 ? 1 : 0)
+  add(68, opening.asks && opening.length > 0 ? 1 : 0)
   add(60, numbers >= 2 && questions > 0 ? 1 : 0)
 }
 
@@ -227,12 +232,13 @@ const addWords = (): void => {
   touchedLength = 0
   const { length, words } = tokens
   let before = 0x1f83d9ab
-  for (let i = 0; i < length; i++) {
+  for (let i = opening.length; i < length; i++) {
     const word = words[i] ?? 0
+    const place = i - opening.length
     count(word)
     count(combined(before, word))
-    if (i < 5) count(combined(0x510e527f + i, word))
-    if (i > 0 && i < 4) count(combined(combined(0x5be0cd19, before), word))
+    if (place < 5) count(combined(0x510e527f + place, word))
+    if (place > 0 && place < 4) count(combined(combined(0x5be0cd19, before), word))
     if (i >= length - 4 && length > 8) count(combined(0x6a09e667, word))
     before = word
   }
@@ -254,6 +260,7 @@ const addWords = (): void => {
 export const featuresOf = (text: string): Features => {
   features.length = 0
   readTokens(tokens, text)
+  readOpening(tokens)
   addStructure(text)
   addCues()
   addWords()
