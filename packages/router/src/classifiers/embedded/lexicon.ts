@@ -32,28 +32,40 @@ const slotOf = (key: number): number => {
   return slot
 }
 
-/** The tokens of a phrase; `part*` ends in a token that stands for the beginning of a word. */
-const tokensOf = (buffer: TokenBuffer, phrase: string): ReadonlyArray<number> =>
-  phrase.split(/\s+/).flatMap((part) => {
-    const open = part.length > 1 && part.endsWith("*")
-    const letters = open ? part.slice(0, -1) : part
-    readTokens(buffer, letters)
-    const tokens = [...buffer.hashes.subarray(0, buffer.length)]
-    const last = buffer.length - 1
-    if (open && buffer.kinds[last] === TokenKind.word) {
-      tokens[last] = listBeginning(letters.slice(letters.length - (buffer.codes[last] ?? 0)))
-    }
-    return tokens
-  })
+/** Goes on from a node by the tokens that were read last. */
+const listTokens = (buffer: TokenBuffer, from: number, count: number): number => {
+  let node = from
+  for (let at = 0; at < count; at++) node = listToken(node, buffer.hashes[at] ?? 0)
+  return node
+}
+
+const listToken = (from: number, token: number): number => {
+  const node = combined(from, token)
+  keys[slotOf(node)] = node
+  const word = (node & (filterBits - 1)) >>> 5
+  filter[word] = (filter[word] ?? 0) | (1 << (node & 31))
+  return node
+}
+
+/** `part*` ends in a token that stands for the beginning of a word. */
+const listPart = (buffer: TokenBuffer, from: number, part: string): number => {
+  const open = part.length > 1 && part.endsWith("*")
+  const letters = open ? part.slice(0, -1) : part
+  readTokens(buffer, letters)
+  const last = buffer.length - 1
+  if (!open || buffer.kinds[last] !== TokenKind.word) return listTokens(buffer, from, buffer.length)
+  const word = letters.slice(letters.length - (buffer.codes[last] ?? 0))
+  return listToken(listTokens(buffer, from, last), listBeginning(word))
+}
+
+const listPhrase = (buffer: TokenBuffer, phrase: string): number => {
+  if (phrase.includes("*")) return phrase.split(/\s+/).reduce((node, part) => listPart(buffer, node, part), root)
+  readTokens(buffer, phrase)
+  return listTokens(buffer, root, buffer.length)
+}
 
 const list = (buffer: TokenBuffer, cue: number, phrase: string): void => {
-  let node = root
-  for (const token of tokensOf(buffer, phrase)) {
-    node = combined(node, token)
-    keys[slotOf(node)] = node
-    filter[(node & (filterBits - 1)) >>> 5] = (filter[(node & (filterBits - 1)) >>> 5] ?? 0) | (1 << (node & 31))
-  }
-  const slot = slotOf(node)
+  const slot = slotOf(listPhrase(buffer, phrase))
   const cues = cuesOfPhrase[phrases[slot] ?? 0] ?? []
   if (!cues.includes(cue)) phrases[slot] = cuesOfPhrase.push([...cues, cue]) - 1
 }
