@@ -28,6 +28,8 @@ export const RoutePlan = Schema.Struct({
   classifier_latency_ms: Schema.Finite,
   evidence: Schema.Struct({
     keywords: Schema.Array(Schema.Struct({ category: Schema.String, keyword: Schema.String, position: Schema.Int })),
+    /** The kind of request that the embedded classifier saw; null where it was not asked. */
+    archetype: Schema.NullOr(Schema.String),
     candidates: Schema.Array(Schema.Struct({ category: Schema.String, probability: Schema.Finite }))
   }),
   plan: Schema.Array(PlannedModel),

@@ -26,6 +26,8 @@ export interface Classification {
   readonly reasons: ReadonlyArray<string>
   readonly matches?: ReadonlyArray<KeywordMatch>
   readonly candidates?: ReadonlyArray<Candidate>
+  /** The kind of request that the embedded classifier saw: one category can serve several. */
+  readonly archetype?: string
 }
 
 export interface Decision extends Classification {

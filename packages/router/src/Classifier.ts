@@ -8,16 +8,18 @@ import type { RouterConfig } from "@llm-router/domain/RouterConfig"
 import { Cache, Context, Duration, Effect, Equal, Exit, Hash, Layer } from "effect"
 import { CircuitBreaker } from "./CircuitBreaker.ts"
 import { ApiClassifier } from "./classifiers/api.ts"
+import { type EmbeddedClassification, EmbeddedClassifier } from "./classifiers/embedded.ts"
 import { classifyByKeywords } from "./classifiers/keywords.ts"
 import { OllamaClassifier } from "./classifiers/ollama.ts"
 import { Watchdog } from "./Watchdog.ts"
 
-export type RoutingMode = "keywords" | "ollama" | "api" | "hybrid"
+export type RoutingMode = "keywords" | "embedded" | "ollama" | "api" | "hybrid"
 type Backend = "ollama" | "api"
 
 /** The language models that a mode asks, in order, before the keyword rules. */
 const backendsOf: Readonly<Record<RoutingMode, ReadonlyArray<Backend>>> = {
   keywords: [],
+  embedded: [],
   ollama: ["ollama"],
   api: ["api"],
   hybrid: ["ollama", "api"]
@@ -31,7 +33,7 @@ export const circuitOf = (backend: Backend): string => `${circuitPrefix}${backen
 export const isClassifierCircuit = (key: string): boolean => key.startsWith(circuitPrefix)
 
 export interface Classified {
-  readonly source: "keywords" | "ollama" | "api" | "default"
+  readonly source: "keywords" | "embedded" | "ollama" | "api" | "default"
   /** `undefined` when nothing was sure. */
   readonly classification: Classification | undefined
   readonly latencyMillis: number
@@ -76,7 +78,12 @@ const cacheTimeToLive = Duration.minutes(10)
 
 export interface ClassifierSettings {
   readonly mode: RoutingMode
+  /** From this probability on the embedded classifier is sure, 0 to 1. */
+  readonly embeddedThreshold: number
 }
+
+/** The best category must be so much more probable than the second. */
+const leastMargin = 0.15
 
 export class Classifier extends Context.Service<
   Classifier,
@@ -94,8 +101,29 @@ export class Classifier extends Context.Service<
         const circuits = yield* CircuitBreaker
         const ollama = yield* OllamaClassifier
         const api = yield* ApiClassifier
+        const embedded = yield* EmbeddedClassifier
         const { now } = yield* Watchdog
         const backends = backendsOf[settings.mode].filter((backend) => backend !== "api" || api.available)
+        const asksEmbedded = settings.mode === "embedded" || settings.mode === "hybrid"
+
+        const isSure = ({ confidence, margin }: EmbeddedClassification): boolean =>
+          confidence >= settings.embeddedThreshold && margin >= leastMargin
+
+        /** What is known in the process already, without asking a language model; `undefined` is unsure. */
+        const knownAtOnce = ({ config, text }: Question): Verdict | undefined => {
+          const byKeywords = classifyByKeywords(config, text)
+          if (byKeywords !== undefined && config.categories.get(byKeywords.category)?.builtin === false) {
+            return { source: "keywords", classification: byKeywords }
+          }
+          const guess = embedded.classify(config, text)
+          return isSure(guess) ? { source: "embedded", classification: guess } : undefined
+        }
+
+        /** Nobody was sure: the best guess that there is. */
+        const lastResort = (question: Question): Verdict =>
+          asksEmbedded
+            ? unsureVerdict(question, embedded.classify(question.config, question.text))
+            : keywordVerdict(question)
 
         /** Asks a language model behind its circuit; no verdict is `undefined`, whatever the reason. */
         const ask = Effect.fnUntraced(function* (backend: Backend, { asker, config, text }: Question) {
@@ -127,7 +155,7 @@ export class Classifier extends Context.Service<
             )
             if (verdict !== undefined) return { source: backend, classification: verdict }
           }
-          return keywordVerdict(question)
+          return lastResort(question)
         })
 
         const cache = yield* Cache.makeWith(verdictOf, {
@@ -147,8 +175,9 @@ export class Classifier extends Context.Service<
               const startedAt = now()
               const question = new Question(config, text, asker)
               if (text === "") return Effect.succeed({ ...nothingSure, latencyMillis: 0 })
-              return backends.length === 0
-                ? Effect.succeed({ ...keywordVerdict(question), latencyMillis: now() - startedAt })
+              const known = asksEmbedded ? knownAtOnce(question) : undefined
+              return known !== undefined || backends.length === 0
+                ? Effect.succeed({ ...(known ?? lastResort(question)), latencyMillis: now() - startedAt })
                 : Effect.map(Cache.get(cache, question), (verdict) => ({
                     ...verdict,
                     latencyMillis: now() - startedAt
@@ -164,4 +193,14 @@ const nothingSure: Verdict = { source: "default", classification: undefined }
 const keywordVerdict = ({ config, text }: Question): Verdict => {
   const classification = classifyByKeywords(config, text)
   return classification === undefined ? nothingSure : { source: "keywords", classification }
+}
+
+/** Sure enough to be taken before the embedded classifier's guess, where that is unsure. */
+const clearKeywords = 0.75
+
+const unsureVerdict = (question: Question, guess: EmbeddedClassification): Verdict => {
+  const byKeywords = keywordVerdict(question)
+  return (byKeywords.classification?.confidence ?? 0) >= clearKeywords
+    ? byKeywords
+    : { source: "embedded", classification: guess }
 }

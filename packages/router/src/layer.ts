@@ -6,6 +6,7 @@ import { Layer } from "effect"
 import { CircuitBreaker } from "./CircuitBreaker.ts"
 import { Classifier, type ClassifierSettings } from "./Classifier.ts"
 import { ApiClassifier, type ApiClassifierSettings } from "./classifiers/api.ts"
+import { EmbeddedClassifier } from "./classifiers/embedded.ts"
 import { OllamaClassifier, type OllamaSettings } from "./classifiers/ollama.ts"
 import type { ConfigFileOptions } from "./configOnDisk.ts"
 import { ConfigStore } from "./ConfigStore.ts"
@@ -38,7 +39,9 @@ export const routerLayer = (options: RouterOptions) =>
     Layer.provideMerge(Settlements.layerOpenRouter(options.upstream, options.settlements)),
     Layer.provideMerge(Decisions.layer(options.decisions)),
     Layer.provideMerge(Classifier.layer(options.classifier)),
-    Layer.provideMerge(Layer.mergeAll(OllamaClassifier.layer(options.ollama), ApiClassifier.layer(options.api))),
+    Layer.provideMerge(
+      Layer.mergeAll(EmbeddedClassifier.layer, OllamaClassifier.layer(options.ollama), ApiClassifier.layer(options.api))
+    ),
     Layer.provideMerge(
       Layer.mergeAll(
         ModelClient.layerOpenRouter(options.upstream),

@@ -4,6 +4,7 @@
  */
 import { toolsCategory } from "@llm-router/domain/Category"
 import type { Classification } from "@llm-router/domain/Decision"
+import { type OfferedTool, toolsNeedOf } from "./toolsHead.ts"
 
 interface Cue {
   readonly reason: string
@@ -18,7 +19,7 @@ const maxText = 8000
 const maxTools = 256
 /** Agents' descriptions go on for pages; what the tool does stands at their beginning. */
 const maxDescription = 200
-const maxWords = 400
+const maxParameters = 16
 
 const fileName =
   /(?:^|[\s"'`(])[\w./-]{1,100}\.(?:py|js|ts|tsx|jsx|java|cpp|rs|go|rb|php|cs|sh|sql|html|css|json|ya?ml|toml|md|txt|csv|log|pdf|docx?|xlsx?|env|ini|conf|png|jpe?g)\b/
@@ -105,76 +106,35 @@ const liveTopics: ReadonlyArray<{ readonly reason: string; readonly asks: RegExp
   }
 ]
 
-/** Words that describe tools as such, or anything at all: that a text shares them says nothing. */
-const generic: ReadonlySet<string> = new Set(
-  `a an the and or of to in on for with by from at as is are be it its this that these those any all one two more most no not if when what which who
-  how your you i me my we us can could will would should do does did has have give given get gets set sets let make makes use used using uses need
-  want tell please call calls tool tools function functions process run runs read reads write writes edit edits exec list lists show find search fetch
-  create creates update delete add adds return returns retrieve retrieves provide provides based specific specified certain input output data
-  information info detail details name names type value values text string number numbers time times date user users file files content new current
-  exact single multiple many existing completed background long short line lines id result results query parameter parameters via per such also than
-  into about over out up task tasks question answer say hello thread message messages session sessions picture image images view code command
-  write python explain summary summarize describe compute calculate calculates different between each other first second where whether only main
-  le la les un une des de du et ou en dans pour avec par sur est sont ce cette que qui quoi quel quelle mon ma mes ton ta je tu il elle nous vous`.split(
-    /\s+/
-  )
-)
-
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null
 
-interface OfferedTool {
-  readonly name: string
-  readonly description: string
-}
+/** Names of parameters, the first ones. */
+const parametersOf = (schema: unknown): ReadonlyArray<string> =>
+  isRecord(schema) && isRecord(schema["properties"]) ? Object.keys(schema["properties"]).slice(0, maxParameters) : []
 
 const offeredTool = (tool: unknown): OfferedTool | undefined => {
   if (!isRecord(tool)) return undefined
-  const { name, description } = isRecord(tool["function"]) ? tool["function"] : tool
+  const { description, name, parameters } = isRecord(tool["function"]) ? tool["function"] : tool
   if (typeof name !== "string") return undefined
   return {
     name: name.slice(0, 128),
-    description: typeof description === "string" ? description.slice(0, maxDescription) : ""
+    description: typeof description === "string" ? description.slice(0, maxDescription) : "",
+    parameters: parametersOf(parameters).map((parameter) => parameter.slice(0, 64))
   }
 }
 
-const stem = (word: string): string => word.replace(/(?:ies|ing|ed|es|s)$/, "")
+/** Rather no than yes: below this the words decide, and a model that is chosen by them can still call a tool. */
+const leastProbability = 0.5
 
-/** The telling words of a text: names such as `get_stockPrice` count as their parts. */
-const tellingWords = (text: string): ReadonlySet<string> => {
-  const words = new Set<string>()
-  for (const match of text
-    .replace(/([a-z])([A-Z])/g, "$1 $2")
-    .toLowerCase()
-    .matchAll(/\p{L}{3,40}/gu)) {
-    if (!generic.has(match[0])) words.add(stem(match[0]))
-    if (words.size >= maxWords) break
-  }
-  return words
-}
-
-/** Something is asked for, as opposed to told or asked to be explained. */
-const asksForAction =
-  /^(?:(?:please|can you|could you|hey|ok|i(?:'d| would) like (?:you )?to|i (?:want|need) (?:you )?to)[, ]+){0,3}(?:find|get|fetch|search|show|list|book|order|buy|play|calculate|compute|convert|check|look|send|create|generate|predict|estimate|determine|retrieve|schedule|turn|set|add|remove|analy[sz]e|track|translate|what(?:'s| is| are| will| was)|how (?:much|many|far|long)|who|when|where|which|trouve|cherche|réserve|calcule|convertis|joue|commande|affiche|donne)\b/i
-
-const overlap = (words: string, tools: ReadonlyArray<OfferedTool>): Classification | undefined => {
-  if (!asksForAction.test(words.trimStart())) return undefined
-  const said = tellingWords(words)
-  let best: { readonly name: string; readonly shared: ReadonlyArray<string>; readonly score: number } | undefined
-  for (const { name, description } of tools) {
-    const named = tellingWords(name)
-    const described = tellingWords(description)
-    const inName = [...named].filter((word) => said.has(word))
-    const shared = [...inName, ...[...described].filter((word) => said.has(word) && !named.has(word))]
-    const score = 2 * inName.length + (shared.length - inName.length)
-    if (inName.length > 0 && score >= 4 && score > (best?.score ?? 0)) best = { name, shared, score }
-  }
-  if (best === undefined) return undefined
+const byOverlap = (text: string, offered: ReadonlyArray<OfferedTool>): Classification | undefined => {
+  const need = toolsNeedOf(text, offered)
+  if (need === undefined || need.probability < leastProbability) return undefined
   return {
     category: toolsCategory,
-    confidence: Math.min(0.85, 0.5 + 0.06 * best.score),
+    confidence: Math.min(0.95, Math.round(need.probability * 1000) / 1000),
     reasons: [
-      `tool ${best.name} shares ${best.shared
+      `tool ${need.tool} shares ${need.shared
         .slice(0, 5)
         .map((word) => `"${word}"`)
         .join(", ")}`
@@ -196,7 +156,7 @@ export const toolsNeeded = (words: string, tools: ReadonlyArray<unknown>): Class
     ({ asks, tool }) =>
       asks.test(text) && offered.some(({ name, description }) => tool.test(name) || tool.test(description))
   )
-  if (hit.length + live.length === 0) return overlap(text, offered)
+  if (hit.length + live.length === 0) return byOverlap(text, offered)
   const strongest = Math.max(...hit.map(({ confidence }) => confidence), ...live.map(() => 0.8))
   return {
     category: toolsCategory,

@@ -60,7 +60,7 @@ const optionsOf = ({ settings, sources }: LoadedSettings, upstream: Upstream): R
     defaultCategory: settings.defaultCategory,
     defaultModel: settings.defaultModel
   },
-  classifier: { mode: settings.routingMode },
+  classifier: { mode: settings.routingMode, embeddedThreshold: settings.embeddedThreshold },
   ollama: {
     baseUrl: settings.ollamaBaseUrl,
     model: settings.ollamaRouterModel,

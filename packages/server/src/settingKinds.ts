@@ -28,6 +28,12 @@ export const integer = (min: number, max: number): Kind<number> => ({
   secret: false
 })
 
+export const fraction: Kind<number> = {
+  accepts: "a number from 0 to 1",
+  parse: (text) => where(Number(text), /^(?:0?\.\d{1,9}|[01](?:\.\d{1,9})?)$/.test(text) && Number(text) <= 1),
+  secret: false
+}
+
 export const oneOf = <const A extends string>(...values: ReadonlyArray<A>): Kind<A> => ({
   accepts: `${values.slice(0, -1).join(", ")} or ${values.at(-1)}`,
   parse: (text) => Option.fromNullishOr(values.find((value) => value === text.toLowerCase())),

@@ -9,6 +9,7 @@ import {
   categoryName,
   clientKeys,
   filePath,
+  fraction,
   headerText,
   host,
   integer,
@@ -46,9 +47,15 @@ export const settingsTable = {
   ),
   routingMode: setting(
     "ROUTING_MODE",
-    oneOf("keywords", "ollama", "api", "hybrid"),
+    oneOf("keywords", "embedded", "ollama", "api", "hybrid"),
     "hybrid",
     "How a request is classified"
+  ),
+  embeddedThreshold: setting(
+    "EMBEDDED_THRESHOLD",
+    fraction,
+    0.55,
+    "Probability from which the embedded classifier is sure and hybrid asks no language model"
   ),
   defaultCategory: setting("DEFAULT_CATEGORY", categoryName, "conversation", "Category when nothing was sure"),
   defaultModel: setting("DEFAULT_MODEL", modelId, "z-ai/glm-5", "Model of a category that has no chain"),

@@ -1,4 +1,5 @@
 /** From the command line to a running server: what cannot start says why in one line. */
+import { WeightsUnusable } from "@llm-router/router/classifiers/embedded/weights"
 import { ConfigFileInvalid } from "@llm-router/domain/RouterError"
 import { LedgerUnavailable, LedgerUnusable } from "@llm-router/router/CostLedger"
 import { LedgerReader } from "@llm-router/router/ledger/LedgerReader"
@@ -76,7 +77,7 @@ const portProblems: ReadonlyMap<unknown, string> = new Map([
 export const reasonToStop = (exit: Exit.Exit<unknown, unknown>): string | undefined => {
   if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return undefined
   const error = Cause.squash(exit.cause)
-  const sayItAll = [KeysMisused, SettingsError, ConfigFileInvalid, LedgerUnusable, LedgerUnavailable]
+  const sayItAll = [KeysMisused, SettingsError, ConfigFileInvalid, LedgerUnusable, LedgerUnavailable, WeightsUnusable]
   if (error instanceof Error && sayItAll.some((kind) => error instanceof kind)) return error.message
   if (error instanceof Crashed) return `A defect ended the process; the ledger was flushed. ${error.message}`
   if (error instanceof HttpServerError.ServeError) {

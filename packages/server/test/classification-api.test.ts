@@ -12,6 +12,8 @@ const judge = "qwen/qwen3-1.7b"
 const circuit = "classifier:api"
 const api = { ROUTING_MODE: "api" }
 const hybrid = { ROUTING_MODE: "hybrid" }
+/** The embedded classifier is never as sure as this. */
+const alwaysAsking = { ...hybrid, EMBEDDED_THRESHOLD: "1" }
 /** By its words this is about code. */
 const aboutCode = "write a python function that sorts a list"
 
@@ -195,7 +197,7 @@ describe("ROUTING_MODE=hybrid", () => {
       yield* (yield* FakeOpenRouter).script(judge, judgeDoes)
       expect(yield* decisionOf(aboutCode)).toEqual(decision)
       expect(yield* judged).toHaveLength(questions)
-    }).pipe(withServer(hybrid))
+    }).pipe(withServer(alwaysAsking))
   )
 
   it.live("asks neither any more once both are down, and loses no request", () =>
@@ -209,7 +211,7 @@ describe("ROUTING_MODE=hybrid", () => {
       expect(yield* ollama.requests).toHaveLength(3)
       const { checks, status: overall } = yield* getJson("/health")
       expect([overall, checks.ollama.status]).toEqual(["degraded", "warning"])
-    }).pipe(withServer(hybrid))
+    }).pipe(withServer(alwaysAsking))
   )
 })
 

@@ -90,7 +90,7 @@ export const HealthHandlers = HttpApiBuilder.group(
           ? backendCheck(
               ollama,
               `Ollama (${settings.ollamaRouterModel})`,
-              "Start Ollama, pull the model, or set ROUTING_MODE=keywords."
+              "Start Ollama, pull the model, or set ROUTING_MODE=embedded."
             )
           : ({ status: "unused", message: `ROUTING_MODE=${classifier.mode} does not ask Ollama.` } as const),
         classifier: ok(`Mode ${classifier.mode}.`),

@@ -12,7 +12,11 @@ export const planView = ({ cost, decision, models }: Plan, requestId: string): R
   models: decision.models,
   reasons: decision.reasons,
   classifier_latency_ms: decision.classifierLatencyMillis,
-  evidence: { keywords: decision.matches ?? [], candidates: decision.candidates ?? [] },
+  evidence: {
+    keywords: decision.matches ?? [],
+    archetype: decision.archetype ?? null,
+    candidates: decision.candidates ?? []
+  },
   plan: models.map(({ action, model, reason }) => ({ model, action, ...(reason === undefined ? {} : { reason }) })),
   expected_cost_usd: cost === undefined ? null : { min: dollarsOf(cost.min), max: dollarsOf(cost.max) }
 })
