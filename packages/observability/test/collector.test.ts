@@ -75,7 +75,8 @@ describe.skipIf(missing.length > 0)("the collector's configuration", () => {
   )
 })
 
-describe.skipIf(missing.length > 0)("behind a router under load", () => {
+// Beyond the half minute that something may take to settle.
+describe.skipIf(missing.length > 0)("behind a router under load", { timeout: 60_000 }, () => {
   layer(Observed.layer(binary), { timeout: 150_000, excludeTestServices: true })((it) => {
     it.effect("every question of the dashboard has an answer", () =>
       Effect.gen(function* () {

@@ -17,16 +17,18 @@ const promtool = (...args: ReadonlyArray<string>) => {
   return { status, said: `${stdout}${stderr}` }
 }
 
+const testFiles = ["docker/prometheus/alerts.test.yml", "docker/prometheus/alerts-day.test.yml"]
+
 const succeeds = { status: 0, said: expect.not.stringContaining("FAILED") }
 
-describe.skipIf(isMissing)("promtool", () => {
+describe.skipIf(isMissing)("promtool", { timeout: 60_000 }, () => {
   test("takes the configuration, and the rules that it names", () => {
     expect(promtool("check", "config", pathOf("docker/prometheus/prometheus.yml"))).toEqual(succeeds)
     expect(promtool("check", "rules", pathOf("docker/prometheus/alerts.yml"))).toEqual(succeeds)
   })
 
   test("sees every alert fire when it should, and none when all is well", () => {
-    expect(promtool("test", "rules", pathOf("docker/prometheus/alerts.test.yml"))).toEqual(succeeds)
+    expect(promtool("test", "rules", ...testFiles.map(pathOf))).toEqual(succeeds)
   })
 
   test("takes every question of the dashboard", () => {
@@ -39,14 +41,16 @@ describe.skipIf(isMissing)("promtool", () => {
   })
 })
 
-test("every alert is seen firing in alerts.test.yml", () => {
+test("every alert is seen firing", () => {
   interface Case {
     readonly alert_rule_test?: ReadonlyArray<{ alertname: string; exp_alerts: ReadonlyArray<unknown> }>
   }
   const seen = new Set(
-    yamlOf("docker/prometheus/alerts.test.yml").tests.flatMap(({ alert_rule_test = [] }: Case) =>
-      alert_rule_test.filter(({ exp_alerts }) => exp_alerts.length > 0).map(({ alertname }) => alertname)
-    )
+    testFiles
+      .flatMap((file) => yamlOf(file).tests)
+      .flatMap(({ alert_rule_test = [] }: Case) =>
+        alert_rule_test.filter(({ exp_alerts }) => exp_alerts.length > 0).map(({ alertname }) => alertname)
+      )
   )
   expect(alerts().filter(({ name }) => !seen.has(name))).toEqual([])
 })

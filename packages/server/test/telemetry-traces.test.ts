@@ -115,7 +115,7 @@ describe("a trace", () => {
       const upstream = yield* FakeOpenRouter
       const ollama = yield* FakeOllama
       const answer = yield* chat({ messages: human("write a python quicksort") }, { headers: { traceparent } })
-      const [server] = (yield* traceOf(answer.headers.get("x-request-id") ?? "")).filter(({ kind }) => kind === 2)
+      const server = (yield* traceOf(answer.headers.get("x-request-id") ?? "")).find(({ kind }) => kind === 2)
       const [classified] = yield* ollama.requests
       assert.strictEqual(classified?.headers["traceparent"], `00-${parent.traceId}-${server?.spanId}-01`)
       assert.notProperty(classified?.headers, "b3")
