@@ -28,7 +28,15 @@ const counts = {
   reported: Schema.Int,
   priced: Schema.Int,
   estimated: Schema.Int,
-  unpriced: Schema.Int
+  unpriced: Schema.Int,
+  /**
+   * Attempts whose cost the upstream reported and the price table knew: how many, what was reported, what the table
+   * makes of the same tokens, and the one divided by the other (null where there is nothing to divide by).
+   */
+  compared: Schema.Int,
+  compared_reported_usd: Schema.Finite,
+  compared_computed_usd: Schema.Finite,
+  drift_ratio: Schema.NullOr(Schema.Finite)
 }
 
 export const UsageView = Schema.Struct({
@@ -38,7 +46,7 @@ export const UsageView = Schema.Struct({
   totals: Schema.Struct(counts),
   rows: Schema.Array(
     Schema.StructWithRest(Schema.Struct(counts), [
-      Schema.Record(Schema.String, Schema.Union([Schema.Finite, Schema.String]))
+      Schema.Record(Schema.String, Schema.NullOr(Schema.Union([Schema.Finite, Schema.String])))
     ])
   ),
   /** There were more rows than an answer holds; the totals count them all. */

@@ -24,6 +24,8 @@ export const anonymous = "anonymous"
 
 /** What the caller's headers say about who and what it is. Never forwarded to the model's provider. */
 export interface ClientSignals {
+  /** The id of the client key it came with, never the key. */
+  readonly keyId: string
   readonly userAgent: string
   /** `x-session-id`, sent by opencode among others. */
   readonly sessionId: string | undefined

@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Result, Schema } from "effect"
-import { type ChatRequest, parseChatRequest, upstreamBody, type UpstreamFields } from "../src/ChatRequest.ts"
+import { anonymous, type ChatRequest, parseChatRequest, upstreamBody, type UpstreamFields } from "../src/ChatRequest.ts"
 import { member, MemberText, memberText, objectText, ValueText, valueText } from "./jsonTexts.ts"
 
-const client = { userAgent: "test", sessionId: undefined, traceparent: undefined }
+const client = { keyId: anonymous, userAgent: "test", sessionId: undefined, traceparent: undefined }
 const parse = (text: string) => parseChatRequest("id", client, Buffer.from(text))
 const parsed = (text: string): ChatRequest => Result.getOrThrow(parse(text))
 const problem = (text: string) => Result.getOrThrow(Result.flip(parse(text)))

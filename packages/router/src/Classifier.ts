@@ -3,6 +3,7 @@
  * Never fails: at worst it says so, and the request goes to the default category.
  */
 import type { Classification } from "@llm-router/domain/Decision"
+import type { PicoDollars } from "@llm-router/domain/Money"
 import type { RouterConfig } from "@llm-router/domain/RouterConfig"
 import { Cache, Context, Duration, Effect, Equal, Exit, Hash, Layer } from "effect"
 import { CircuitBreaker } from "./CircuitBreaker.ts"
@@ -36,16 +37,24 @@ export interface Classified {
   readonly latencyMillis: number
 }
 
+/** Who asks for a classification, and pays for it where nobody has asked the same before. */
+export interface Asker {
+  readonly requestId: string
+  readonly keyId: string
+  /** What the classification cost this asker so far; of a verdict that was there already, nothing. */
+  spent: PicoDollars
+}
+
 /** Equal texts under the same configuration are the same question, whoever asks. */
 class Question implements Equal.Equal {
   readonly config: RouterConfig
   readonly text: string
-  /** Of the request that asked first: it pays. */
-  readonly requestId: string
-  constructor(config: RouterConfig, text: string, requestId: string) {
+  /** Who asked first: it pays. */
+  readonly asker: Asker
+  constructor(config: RouterConfig, text: string, asker: Asker) {
     this.config = config
     this.text = text
-    this.requestId = requestId
+    this.asker = asker
   }
   [Equal.symbol](that: unknown): boolean {
     return that instanceof Question && that.text === this.text && that.config.etag === this.config.etag
@@ -69,7 +78,7 @@ export class Classifier extends Context.Service<
   Classifier,
   {
     readonly mode: RoutingMode
-    readonly classify: (config: RouterConfig, text: string, requestId: string) => Effect.Effect<Classified>
+    readonly classify: (config: RouterConfig, text: string, asker: Asker) => Effect.Effect<Classified>
   }
 >()("@llm-router/router/Classifier") {
   static readonly layer = (settings: ClassifierSettings) =>
@@ -83,10 +92,10 @@ export class Classifier extends Context.Service<
         const backends = backendsOf[settings.mode].filter((backend) => backend !== "api" || api.available)
 
         /** Asks a language model behind its circuit; no verdict is `undefined`, whatever the reason. */
-        const ask = Effect.fnUntraced(function* (backend: Backend, { config, requestId, text }: Question) {
+        const ask = Effect.fnUntraced(function* (backend: Backend, { asker, config, text }: Question) {
           const permit = yield* circuits.admit(circuitOf(backend), config.circuit)
           const verdict = yield* (
-            backend === "ollama" ? ollama.classify(config, text) : api.classify(config, text, requestId)
+            backend === "ollama" ? ollama.classify(config, text) : api.classify(config, text, asker)
           ).pipe(
             Effect.tapError((error) => permit.settle({ _tag: "Failure", error, retryAfterMillis: undefined })),
             Effect.onInterrupt(() => permit.settle({ _tag: "Ignored" }))
@@ -103,7 +112,7 @@ export class Classifier extends Context.Service<
                 typeof error === "string"
                   ? Effect.as(
                       Effect.logWarning(`The classifier ${backend} did not answer: ${error}`).pipe(
-                        Effect.annotateLogs({ request_id: question.requestId })
+                        Effect.annotateLogs({ request_id: question.asker.requestId })
                       ),
                       undefined
                     )
@@ -126,10 +135,10 @@ export class Classifier extends Context.Service<
 
         return Classifier.of({
           mode: settings.mode,
-          classify: (config, text, requestId) =>
+          classify: (config, text, asker) =>
             Effect.suspend(() => {
               const startedAt = now()
-              const question = new Question(config, text, requestId)
+              const question = new Question(config, text, asker)
               if (text === "") return Effect.succeed({ ...nothingSure, latencyMillis: 0 })
               return backends.length === 0
                 ? Effect.succeed({ ...keywordVerdict(question), latencyMillis: now() - startedAt })

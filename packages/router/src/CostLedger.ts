@@ -3,81 +3,28 @@
  * of this process in memory, and the one that keeps every entry in an SQLite file.
  */
 import { dollarsOf, type PicoDollars } from "@llm-router/domain/Money"
-import { Context, Effect, Layer, Option, Schema } from "effect"
+import { Context, Effect, Layer, Schema } from "effect"
 import { resolve } from "node:path"
+import { MessageChannel } from "node:worker_threads"
+import {
+  type Drift,
+  type LedgerEntry,
+  type LedgerTotals,
+  type RequestOutcome,
+  type Settlement,
+  type UnsettledEntry,
+  unsettledOf
+} from "./ledger/entry.ts"
 import { LedgerReader } from "./ledger/LedgerReader.ts"
 import { LedgerSums } from "./ledger/LedgerSums.ts"
 import { type LedgerStatus, LedgerWriter } from "./ledger/LedgerWriter.ts"
 import { Rollup } from "./ledger/rollup.ts"
-import { attemptRowOf, requestRowOf } from "./ledger/rows.ts"
+import { attemptRowOf, requestRowOf, settlementRowOf } from "./ledger/rows.ts"
+import { startedWriter } from "./ledger/startedWriter.ts"
 import { type UsageQuery, type UsageReport, usageOfRollup, usageReportOf } from "./ledger/usage.ts"
 import { Watchdog } from "./Watchdog.ts"
 
-/** `reported` by the upstream, over `priced` tokens, over tokens `estimated` from the text; `unpriced` is not free. */
-export type CostSource = "reported" | "priced" | "estimated" | "unpriced"
-
-/** One attempt that reached a model. */
-export interface LedgerEntry {
-  readonly timeMillis: number
-  readonly requestId: string
-  readonly purpose: "chat" | "classification"
-  readonly category: string
-  readonly source: string
-  /** The model that was asked. */
-  readonly model: string
-  /** The model that says it answered. */
-  readonly answeredBy: string | undefined
-  /** 1 for the request's first. */
-  readonly attempt: number
-  readonly outcome: "ok" | "failed" | "cut" | "cancelled"
-  /** The failure's reason, such as `RateLimited`. */
-  readonly error: string | undefined
-  readonly status: number | null
-  readonly stream: boolean
-  readonly inputTokens: number
-  readonly cachedTokens: number
-  readonly outputTokens: number
-  readonly reasoningTokens: number
-  readonly cost: PicoDollars
-  readonly costSource: CostSource
-  readonly firstTokenMillis: number | undefined
-  readonly durationMillis: number
-  readonly generationId: string | undefined
-  /** Whose client key it was. */
-  readonly keyId: string
-}
-
-/** One request, whatever its attempts. */
-export interface RequestOutcome {
-  readonly timeMillis: number
-  readonly requestId: string
-  readonly category: string
-  readonly source: string
-  /** The model that answered, or the last that was tried. */
-  readonly model: string
-  readonly success: boolean
-  readonly attempts: number
-  readonly latencyMillis: number
-  readonly cost: PicoDollars
-  readonly error: string | undefined
-}
-
-export interface LedgerTotals {
-  readonly sinceMillis: number
-  readonly requests: { readonly total: number; readonly success: number; readonly failed: number }
-  readonly averageLatencyMillis: number
-  /** Of the last 1,000 requests, in ascending order. */
-  readonly recentLatencies: ReadonlyArray<number>
-  readonly cost: PicoDollars
-  readonly costByModel: ReadonlyMap<string, PicoDollars>
-  readonly costByCategory: ReadonlyMap<string, PicoDollars>
-  readonly unpricedRequests: number
-  readonly requestsByModel: ReadonlyMap<string, number>
-  readonly requestsByCategory: ReadonlyMap<string, number>
-  readonly requestsBySource: ReadonlyMap<string, number>
-  /** The last ten, newest last. */
-  readonly recentRequests: ReadonlyArray<RequestOutcome>
-}
+export type { LedgerEntry, LedgerTotals, RequestOutcome }
 
 /** The file is not one that entries may be written to. It is left as it was. */
 export class LedgerUnusable extends Schema.TaggedError<LedgerUnusable>()("LedgerUnusable", {
@@ -104,6 +51,15 @@ export class CostLedger extends Context.Service<
     /** Takes an entry in; it never waits and never fails, whatever the disk does. */
     readonly appendAttempt: (entry: LedgerEntry) => void
     readonly appendRequest: (outcome: RequestOutcome) => void
+    /** Corrects the sums of an entry that is there, once. */
+    readonly appendSettlement: (settlement: Settlement) => void
+    /** Calls with every entry from now on whose cost may be settled later. There is one listener, which must not wait. */
+    readonly onUnsettled: (listener: (entry: UnsettledEntry) => void) => void
+    /** Entries since a time that were not settled; the latest so many, oldest first. */
+    readonly unsettledSince: (
+      sinceMillis: number,
+      most: number
+    ) => Effect.Effect<ReadonlyArray<UnsettledEntry>, LedgerUnavailable>
     /**
      * Returns once what was appended before is kept: the last byte of an answer waits for it. It does not wait for a
      * disk that is in trouble.
@@ -115,6 +71,10 @@ export class CostLedger extends Context.Service<
     /** Writes a copy to a new file. */
     readonly backup: (path: string) => Effect.Effect<void, LedgerUnavailable>
     readonly status: () => LedgerStatus
+    /** Reported against computed cost by model, of all time; cheap, and live. */
+    readonly drift: () => ReadonlyMap<string, Drift>
+    /** Calls after each commit with how long it took and how many rows it had. There is one listener. */
+    readonly onCommit: (listener: (durationMillis: number, rows: number) => void) => void
     /** Where the entries are kept, as `/health` tells it. */
     readonly location: string
   }
@@ -124,22 +84,35 @@ export class CostLedger extends Context.Service<
     CostLedger,
     Effect.map(Watchdog, ({ now }) => {
       const sums = new LedgerSums(now())
-      const rollup = new Rollup()
+      const rollup = new Rollup(mostSumsInMemory)
+      let onUnsettled: (entry: UnsettledEntry) => void = () => undefined
       return CostLedger.of({
         location: "memory",
         appendAttempt: (entry) => {
           sums.addAttempt(entry)
           rollup.add(attemptRowOf(0, entry))
+          const unsettled = unsettledOf(entry)
+          if (unsettled !== undefined) onUnsettled(unsettled)
         },
         appendRequest: (outcome) => {
           sums.addRequest(outcome)
           rollup.add(requestRowOf(0, outcome))
         },
+        appendSettlement: (settlement) => {
+          sums.addSettlement(settlement)
+          rollup.add(settlementRowOf(0, settlement))
+        },
+        onUnsettled: (listener) => {
+          onUnsettled = listener
+        },
+        unsettledSince: () => Effect.succeed([]),
         committed: Effect.void,
         totals: Effect.sync(() => sums.totals()),
         usage: (query) => Effect.sync(() => usageReportOf(query.groupBy, usageOfRollup(query, rollup))),
         backup: () => new LedgerUnavailable({ message: "The ledger is kept in memory: set LEDGER_PATH to a file." }),
-        status: () => ({ state: "ok", message: undefined, queued: 0, lost: 0 })
+        status: () => ({ state: "ok", message: undefined, queued: 0, lost: 0 }),
+        drift: () => sums.driftByModel,
+        onCommit: () => undefined
       })
     })
   )
@@ -151,29 +124,51 @@ export class CostLedger extends Context.Service<
         const { now } = yield* Watchdog
         const path = resolve(options.path)
         const sums = new LedgerSums(now())
+        let onUnsettled: (entry: UnsettledEntry) => void = () => undefined
+        let onCommit: (durationMillis: number, rows: number) => void = () => undefined
         const reader = yield* Effect.acquireRelease(
-          Effect.sync(() => new LedgerReader(path)),
+          Effect.sync(() => new LedgerReader(path, () => connect())),
           ({ close }) => close
         )
-        const writer = yield* startedWriter(
-          new LedgerWriter({
-            path,
-            queueEntries: options.queueEntries,
-            now,
-            onSnapshot: (snapshot) => sums.addEarlier(snapshot)
-          })
+        const unopened = new LedgerWriter({
+          path,
+          queueEntries: options.queueEntries,
+          now,
+          onSnapshot: (snapshot) => sums.addEarlier(snapshot),
+          onStart: () => connect(),
+          onCommit: (durationMillis, rows) => onCommit(durationMillis, rows)
+        })
+        /** Lets the reading thread know of every commit, once both threads are there. */
+        const connect = (): void => {
+          if (!reader.isStarted) return
+          const { port1, port2 } = new MessageChannel()
+          unopened.feed(port1)
+          reader.feed(port2)
+        }
+        const writer = yield* startedWriter(unopened).pipe(
+          Effect.mapError(
+            (fault) =>
+              new LedgerUnusable({
+                message: `The ledger cannot be used: ${fault}. Nothing was changed; set LEDGER_PATH to another file, or move this one away.`
+              })
+          )
         )
+        yield* Effect.sleep(untilReading).pipe(Effect.andThen(reader.start), Effect.forkScoped)
         const keepDays = Math.max(1, options.retentionDays)
         yield* Effect.sync(() => writer.prune(now() - keepDays * dayMillis)).pipe(
           Effect.andThen(Effect.sleep("1 minute")),
           Effect.forever,
           Effect.forkScoped
         )
+        let damage: string | undefined
         if (!writer.checked) {
           // By a thread of its own: it takes seconds, and a question must not wait for it.
           const checker = new LedgerReader(path)
           yield* checker.ask({ _tag: "Check" }).pipe(
-            Effect.catch((problem) => Effect.logError(`The ledger's check found a fault. ${problem}`)),
+            Effect.catch((problem) => {
+              damage = problem
+              return Effect.logError(`The ledger's check found a fault. ${problem}`)
+            }),
             Effect.ensuring(checker.close),
             Effect.forkScoped
           )
@@ -183,12 +178,24 @@ export class CostLedger extends Context.Service<
           location: path,
           appendAttempt: (entry) => {
             sums.addAttempt(entry)
-            writer.append((sequence) => attemptRowOf(sequence, entry))
+            const unsettled = writer.append((sequence) => attemptRowOf(sequence, entry)) && unsettledOf(entry)
+            if (unsettled) onUnsettled(unsettled)
           },
           appendRequest: (outcome) => {
             sums.addRequest(outcome)
             writer.append((sequence) => requestRowOf(sequence, outcome))
           },
+          appendSettlement: (settlement) => {
+            if (writer.append((sequence) => settlementRowOf(sequence, settlement))) sums.addSettlement(settlement)
+          },
+          onUnsettled: (listener) => {
+            onUnsettled = listener
+          },
+          unsettledSince: Effect.fn("CostLedger.unsettledSince")(function* (sinceMillis, most) {
+            const question = { _tag: "Unsettled", sinceMillis, most } as const
+            const answer = yield* Effect.mapError(reader.ask(question), unavailable)
+            return answer._tag === "Unsettled" ? answer.entries : []
+          }),
           committed: writer.committed,
           totals: Effect.sync(() => sums.totals()),
           usage: Effect.fn("CostLedger.usage")(function* (query) {
@@ -201,7 +208,11 @@ export class CostLedger extends Context.Service<
             yield* writer.committed
             yield* Effect.mapError(reader.ask({ _tag: "Backup", path: resolve(target) }), unavailable)
           }),
-          status: writer.status
+          status: () => (damage === undefined ? writer.status() : { ...writer.status(), damage }),
+          drift: () => sums.driftByModel,
+          onCommit: (listener) => {
+            onCommit = listener
+          }
         })
       })
     )
@@ -211,56 +222,10 @@ export class CostLedger extends Context.Service<
 }
 
 const dayMillis = 86_400_000
-/** How often a trouble that lasts is told. */
-const reminderMillis = 60_000
-
-/** What is to be told of the ledger, when it is news or a reminder is due. */
-const reporter = (now: () => number) => {
-  let told: LedgerStatus = { state: "ok", message: undefined, queued: 0, lost: 0 }
-  let toldAt = now()
-  return (status: LedgerStatus): Effect.Effect<void> => {
-    const changed = status.state !== told.state
-    const due = now() - toldAt >= reminderMillis && (status.state === "degraded" || status.lost > told.lost)
-    if (!changed && !due) return Effect.void
-    told = status
-    toldAt = now()
-    const lost = status.lost === 0 ? "" : ` ${status.lost} entries were lost.`
-    return status.state === "ok"
-      ? Effect.logInfo(`The ledger is stored again.${lost}`)
-      : Effect.logError(`The ledger cannot be stored: ${status.message}. ${status.queued} entries wait.${lost}`)
-  }
-}
-
-/** Opened, looked after every second, and closed with the scope. */
-const startedWriter = Effect.fnUntraced(function* (writer: LedgerWriter) {
-  const { now } = yield* Watchdog
-  yield* Effect.addFinalizer(() =>
-    Effect.interruptible(writer.flush).pipe(
-      Effect.timeoutOption("5 seconds"),
-      Effect.andThen(writer.terminate),
-      Effect.andThen(
-        Effect.suspend(() => {
-          const { queued, lost, message } = writer.status()
-          return queued + lost === 0
-            ? Effect.void
-            : Effect.logError(`The ledger ends with ${queued + lost} entries lost. ${message ?? ""}`)
-        })
-      )
-    )
-  )
-  const fault = yield* Effect.timeoutOption(writer.open, "30 seconds")
-  if (Option.isSome(fault) && fault.value?.kind === "unusable") {
-    return yield* new LedgerUnusable({
-      message: `The ledger cannot be used: ${fault.value.message}. Nothing was changed; set LEDGER_PATH to another file, or move this one away.`
-    })
-  }
-  const report = reporter(now)
-  yield* Effect.suspend(() => {
-    writer.tick()
-    return report(writer.status())
-  }).pipe(Effect.andThen(Effect.sleep("1 second")), Effect.forever, Effect.forkScoped)
-  return writer
-})
+/** The sums are taken into memory once the router has started; a question that comes before starts it too. */
+const untilReading = "2 seconds"
+/** Some 20 MB of hourly sums; what is beyond goes under `other`. */
+const mostSumsInMemory = 50_000
 
 /** A sum as JSON shows it: USD by name. */
 export const dollarsByKey = (costs: ReadonlyMap<string, PicoDollars>): Readonly<Record<string, number>> =>

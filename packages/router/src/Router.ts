@@ -20,7 +20,7 @@ import { chainFor, largerContextFirst, needsOf } from "./chain.ts"
 import { CircuitBreaker } from "./CircuitBreaker.ts"
 import { ConfigStore } from "./ConfigStore.ts"
 import { CostLedger, type RequestOutcome } from "./CostLedger.ts"
-import { Decisions } from "./decide.ts"
+import { type Decided, Decisions } from "./decide.ts"
 import { ModelCatalogue } from "./ModelCatalogue.ts"
 import type { MeterEnd } from "./meter.ts"
 import { type AnswerFacts, ModelClient } from "./ModelClient.ts"
@@ -48,7 +48,7 @@ export interface Routed {
   readonly model: () => string
   /** The most it is expected to cost. */
   readonly worstCase: () => PicoDollars
-  /** What its attempts have cost, once they have ended. */
+  /** What its attempts and its classification have cost, once they have ended. */
   readonly spent: () => PicoDollars
   /** Walks the chain up to the first answer. */
   readonly answer: Effect.Effect<RoutedAnswer, RouteError, Scope.Scope>
@@ -60,7 +60,10 @@ interface RoutedJson {
   readonly _tag: "Json"
   readonly model: string
   readonly body: Buffer
-  /** `undefined` when nobody knows the price. */
+  /**
+   * Of the whole request: this answer, attempts before it that cost something, and the classification where this
+   * request paid for one. `undefined` when nobody knows the answer's price.
+   */
   readonly cost: PicoDollars | undefined
 }
 
@@ -124,9 +127,15 @@ export class Router extends Context.Service<
         }
 
         /** What is told of the whole request, once: it worked, it failed, or the caller left. */
-        const outcomeRecorder = (request: ChatRequest, decision: Decision, trail: Trail, startedAt: number) => {
+        const outcomeRecorder = (
+          request: ChatRequest,
+          { cost, decision }: Decided,
+          trail: Trail,
+          startedAt: number
+        ) => {
           let recorded = false
-          return (success: boolean, error: string | undefined): void => {
+          const spent = (): PicoDollars => trail.meters.reduce((sum, meter) => sum + meter.cost, cost)
+          const record = (success: boolean, error: string | undefined): void => {
             if (recorded) return
             recorded = true
             const time = now()
@@ -139,15 +148,17 @@ export class Router extends Context.Service<
               success,
               attempts: trail.meters.length,
               latencyMillis: time - startedAt,
-              cost: trail.meters.reduce((sum, meter) => sum + meter.cost, 0n),
-              error
+              cost: spent(),
+              error,
+              keyId: request.client.keyId
             })
           }
+          return { record, spent }
         }
 
         const metered = (
           { answer, meter, model }: MeteredAnswer,
-          record: ReturnType<typeof outcomeRecorder>
+          { record, spent }: ReturnType<typeof outcomeRecorder>
         ): Effect.Effect<RoutedAnswer> => {
           /** The answer has ended: the ledger has it before its last byte goes out. */
           const ended = (end: MeterEnd, facts: AnswerFacts, error?: string): Effect.Effect<void> =>
@@ -160,7 +171,7 @@ export class Router extends Context.Service<
               _tag: "Json",
               model,
               body: answer.body,
-              cost: meter.knownCost
+              cost: meter.isPriced ? spent() : undefined
             }))
           }
           return Effect.succeed({
@@ -198,7 +209,8 @@ export class Router extends Context.Service<
             decisions.remember(request, decision)
             const chain = chainOf(decision, request)
             const trail = newTrail(chain.skipped)
-            const record = outcomeRecorder(request, decision, trail, startedAt)
+            const recorder = outcomeRecorder(request, decided, trail, startedAt)
+            const { record } = recorder
             const { ownsModels, sessionId } = decided
             const limits = {
               firstTokenMillis: settings.firstTokenTimeoutMillis,
@@ -213,14 +225,14 @@ export class Router extends Context.Service<
             return {
               decision,
               worstCase: () => worstCaseOf(request, chain.models, pricesUnder(config, catalogue)),
-              spent: () => trail.meters.reduce((sum, meter) => sum + meter.cost, 0n),
+              spent: recorder.spent,
               attempts: () => trail.meters.length,
               model: () => trail.meters.at(-1)?.model ?? decision.models[0],
               // The finalizer is registered first, so it runs last, after the meters' own: a caller who left is no success.
               answer: Effect.addFinalizer(() => Effect.sync(() => record(false, "cancelled"))).pipe(
                 Effect.andThen(opened),
                 Effect.matchEffect({
-                  onSuccess: (answer) => metered(answer, record),
+                  onSuccess: (answer) => metered(answer, recorder),
                   onFailure: (error): Effect.Effect<RoutedAnswer, RouteError> => {
                     record(false, error._tag)
                     return Effect.andThen(ledger.committed, Effect.fail(error))
@@ -245,7 +257,8 @@ const leftUndecided = (request: ChatRequest, startedAt: number, time: number): R
   attempts: 0,
   latencyMillis: time - startedAt,
   cost: 0n,
-  error: "cancelled"
+  error: "cancelled",
+  keyId: request.client.keyId
 })
 
 const notConfigured = Effect.fail(

@@ -4,10 +4,11 @@
 import { isModelId, type Models, toolsCategory } from "@llm-router/domain/Category"
 import type { ChatRequest } from "@llm-router/domain/ChatRequest"
 import { type Classification, type Decision, type DecisionSource, directCategory } from "@llm-router/domain/Decision"
+import type { PicoDollars } from "@llm-router/domain/Money"
 import type { RouterConfig } from "@llm-router/domain/RouterConfig"
 import { UnknownModel } from "@llm-router/domain/RouterError"
 import { Context, Effect, Layer } from "effect"
-import { Classifier } from "./Classifier.ts"
+import { type Asker, Classifier } from "./Classifier.ts"
 import { classifyByKeywords } from "./classifiers/keywords.ts"
 import { type HumanWords, humanWords } from "./humanWords.ts"
 import { sessionIdOf, SessionMemory } from "./sessions.ts"
@@ -26,6 +27,8 @@ export interface Decided {
   /** The chain came from the request's own `models`. */
   readonly ownsModels: boolean
   readonly sessionId: string
+  /** What it cost to find out; a verdict that others paid for costs nothing. */
+  readonly cost: PicoDollars
 }
 
 /** Names that ask the router to choose. */
@@ -134,7 +137,12 @@ export class Decisions extends Context.Service<
           )
         }
 
-        const byWords = Effect.fnUntraced(function* (config: RouterConfig, request: ChatRequest, words: HumanWords) {
+        const byWords = Effect.fnUntraced(function* (
+          config: RouterConfig,
+          request: ChatRequest,
+          words: HumanWords,
+          asker: Asker
+        ) {
           const session = request.user
           if (session !== undefined && words.earlier.length === 0 && goesOn(config, words)) {
             const category = sessions.recall(session, now())
@@ -146,7 +154,7 @@ export class Decisions extends Context.Service<
           const { classification, latencyMillis, source } = yield* classifier.classify(
             config,
             meaningful(config, words),
-            request.id
+            asker
           )
           if (classification === undefined) {
             const category = config.categories.has(settings.defaultCategory) ? settings.defaultCategory : "conversation"
@@ -165,12 +173,13 @@ export class Decisions extends Context.Service<
             const sessionId = sessionIdOf(request, words)
             if (!routedNames.has(request.model)) {
               const decision = yield* forced(config, request)
-              return { decision, ownsModels: decision.category === directCategory, sessionId }
+              return { decision, ownsModels: decision.category === directCategory, sessionId, cost: 0n }
             }
             const tools = byTools(request, words)
+            const asker: Asker = { requestId: request.id, keyId: request.client.keyId, spent: 0n }
             const decision =
-              tools === undefined ? yield* byWords(config, request, words) : decisionOf(config, "tools", tools)
-            return { decision, ownsModels: false, sessionId }
+              tools === undefined ? yield* byWords(config, request, words, asker) : decisionOf(config, "tools", tools)
+            return { decision, ownsModels: false, sessionId, cost: asker.spent }
           })
         })
       })

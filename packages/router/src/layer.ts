@@ -14,6 +14,7 @@ import { Decisions, type DecisionSettings } from "./decide.ts"
 import { ModelCatalogue } from "./ModelCatalogue.ts"
 import { ModelClient, type UpstreamSettings } from "./ModelClient.ts"
 import { Router, type RouterSettings } from "./Router.ts"
+import { Settlements } from "./Settlements.ts"
 import { UpstreamStatus } from "./UpstreamStatus.ts"
 import { Watchdog } from "./Watchdog.ts"
 
@@ -26,12 +27,15 @@ export interface RouterOptions {
   readonly api: ApiClassifierSettings
   readonly config: ConfigFileOptions
   readonly ledger: LedgerOptions
+  /** Whether OpenRouter is asked afterwards what unfinished answers cost. */
+  readonly settlements: boolean
   /** The file that keeps the model list for a start without network; none when it is not to be kept. */
   readonly modelListPath: string | undefined
 }
 
 export const routerLayer = (options: RouterOptions) =>
   Router.layer(options.router).pipe(
+    Layer.provideMerge(Settlements.layerOpenRouter(options.upstream, options.settlements)),
     Layer.provideMerge(Decisions.layer(options.decisions)),
     Layer.provideMerge(Classifier.layer(options.classifier)),
     Layer.provideMerge(Layer.mergeAll(OllamaClassifier.layer(options.ollama), ApiClassifier.layer(options.api))),

@@ -7,8 +7,8 @@ import type { ModelError } from "@llm-router/domain/ModelError"
 import type { PicoDollars } from "@llm-router/domain/Money"
 import { Effect } from "effect"
 import type { CircuitOutcome, Permit } from "./CircuitBreaker.ts"
-import type { CostLedger, CostSource, LedgerEntry } from "./CostLedger.ts"
-import { anonymous } from "./ledger/rows.ts"
+import type { CostLedger } from "./CostLedger.ts"
+import type { CostSource, LedgerEntry } from "./ledger/entry.ts"
 import type { AnswerFacts } from "./ModelClient.ts"
 import { costOf, type TokenPrices } from "./pricing.ts"
 
@@ -38,6 +38,7 @@ interface Charge {
   readonly costSource: CostSource
   readonly inputTokens: number
   readonly outputTokens: number
+  readonly computedCost: PicoDollars | undefined
 }
 
 export class Meter {
@@ -64,9 +65,9 @@ export class Meter {
     return this.#ended?.cost ?? 0n
   }
 
-  /** The same, where a price is known. */
-  get knownCost(): PicoDollars | undefined {
-    return this.#ended?.costSource === "unpriced" ? undefined : this.#ended?.cost
+  /** Whether that is known: it has ended, and its model has a price. */
+  get isPriced(): boolean {
+    return this.#ended !== undefined && this.#ended.costSource !== "unpriced"
   }
 
   /** The end of the attempt; what comes after the first end is not counted again. */
@@ -104,24 +105,16 @@ export class Meter {
       firstTokenMillis: this.#firstTokenAt === undefined ? undefined : this.#firstTokenAt - this.startedAt,
       durationMillis: time - this.startedAt,
       generationId: facts?.generationId,
-      keyId: anonymous
+      keyId: request.client.keyId
     }
   }
 
   #charge(facts: AnswerFacts | undefined): Charge {
-    const usage = facts?.usage
-    if (usage?.reportedCost !== undefined) {
-      return {
-        cost: usage.reportedCost,
-        costSource: "reported",
-        inputTokens: usage.inputTokens,
-        outputTokens: usage.outputTokens
-      }
-    }
     // OpenRouter does not charge for an attempt that produced nothing ("zero completion insurance").
     if (facts === undefined) {
-      return { cost: 0n, costSource: "estimated", inputTokens: 0, outputTokens: 0 }
+      return { cost: 0n, costSource: "estimated", inputTokens: 0, outputTokens: 0, computedCost: undefined }
     }
+    const { usage } = facts
     const tokens = usage ?? {
       inputTokens: estimatedInputTokens(this.#context.request),
       outputTokens: Math.ceil(facts.textBytes / bytesPerToken)
@@ -129,11 +122,17 @@ export class Meter {
     const prices =
       this.#context.prices(this.#context.model) ??
       (facts.answeredBy === undefined ? undefined : this.#context.prices(facts.answeredBy))
+    const { inputTokens, outputTokens } = tokens
+    const computed = prices === undefined ? undefined : costOf(prices, tokens)
+    if (usage?.reportedCost !== undefined) {
+      return { cost: usage.reportedCost, costSource: "reported", inputTokens, outputTokens, computedCost: computed }
+    }
     return {
-      cost: prices === undefined ? 0n : costOf(prices, tokens),
-      costSource: prices === undefined ? "unpriced" : usage === undefined ? "estimated" : "priced",
-      inputTokens: tokens.inputTokens,
-      outputTokens: tokens.outputTokens
+      cost: computed ?? 0n,
+      costSource: computed === undefined ? "unpriced" : usage === undefined ? "estimated" : "priced",
+      inputTokens,
+      outputTokens,
+      computedCost: undefined
     }
   }
 }

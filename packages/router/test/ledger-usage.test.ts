@@ -39,7 +39,18 @@ const summed = (entries: ReadonlyArray<LedgerEntry>) => {
     reported: count(({ costSource }) => costSource === "reported"),
     priced: count(({ costSource }) => costSource === "priced"),
     estimated: count(({ costSource }) => costSource === "estimated"),
-    unpriced: count(({ costSource }) => costSource === "unpriced")
+    unpriced: count(({ costSource }) => costSource === "unpriced"),
+    ...comparison(entries)
+  }
+}
+
+/** The entries whose cost was reported and could be computed. */
+const comparison = (entries: ReadonlyArray<LedgerEntry>) => {
+  const compared = entries.filter((entry) => entry.costSource === "reported" && entry.computedCost !== undefined)
+  return {
+    compared: compared.length,
+    comparedReported: compared.reduce((total, { cost }) => total + cost, 0n),
+    comparedComputed: compared.reduce((total, { computedCost }) => total + (computedCost ?? 0n), 0n)
   }
 }
 

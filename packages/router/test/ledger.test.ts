@@ -57,7 +57,8 @@ describe("an entry", () => {
             first_token_ms: 20,
             duration_ms: 40,
             generation_id: "gen-1",
-            key_id: "anonymous"
+            key_id: "anonymous",
+            computed_pico_usd: null
           }
         ]
       )
@@ -204,7 +205,7 @@ describe("a file", () => {
       yield* during(path, (ledger) => Effect.sync(() => ledger.appendAttempt(entryOf())))
       yield* during(path, (ledger) => Effect.sync(() => ledger.appendAttempt(entryOf())))
       assert.strictEqual(rowsIn(path, "SELECT 1 FROM attempts").length, 2)
-      assert.deepStrictEqual(rowsIn(path, "PRAGMA user_version").map(Object.values), [[1]])
+      assert.deepStrictEqual(rowsIn(path, "PRAGMA user_version").map(Object.values), [[2]])
     })
   )
 

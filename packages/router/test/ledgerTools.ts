@@ -61,6 +61,7 @@ export const entryOf = (over: Partial<LedgerEntry> = {}): LedgerEntry => ({
   durationMillis: 40,
   generationId: undefined,
   keyId: "anonymous",
+  computedCost: undefined,
   ...over
 })
 
@@ -75,6 +76,7 @@ export const outcomeOf = (over: Partial<RequestOutcome> = {}): RequestOutcome =>
   latencyMillis: 40,
   cost: 1n,
   error: undefined,
+  keyId: "anonymous",
   ...over
 })
 
@@ -109,7 +111,8 @@ export const randomEntry = (random: () => number): LedgerEntry => {
     outputTokens: Math.floor(random() * 1_000),
     reasoningTokens: Math.floor(random() * 100),
     cost: BigInt(Math.floor(random() * 1e15)) * 1_000n + BigInt(Math.floor(random() * 1_000)),
-    costSource: oneOf(random, "reported", "priced", "estimated", "unpriced")
+    costSource: oneOf(random, "reported", "priced", "estimated", "unpriced"),
+    computedCost: oneOf(random, undefined, BigInt(Math.floor(random() * 1e15)))
   })
 }
 

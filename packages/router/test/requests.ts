@@ -1,6 +1,6 @@
 /** Chat requests for tests, read as the server reads them. */
 import { readdirSync, readFileSync } from "node:fs"
-import { type ChatRequest, parseChatRequest } from "@llm-router/domain/ChatRequest"
+import { anonymous, type ChatRequest, parseChatRequest } from "@llm-router/domain/ChatRequest"
 import { Result } from "effect"
 
 export interface Capture {
@@ -14,6 +14,7 @@ export const requestOf = ({ headers, body }: Capture): ChatRequest =>
     parseChatRequest(
       "test",
       {
+        keyId: anonymous,
         userAgent: headers["user-agent"] ?? "",
         sessionId: headers["x-session-id"],
         traceparent: headers["traceparent"]

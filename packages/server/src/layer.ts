@@ -77,6 +77,7 @@ const optionsOf = ({ settings, sources }: LoadedSettings, upstream: Upstream): R
     retentionDays: settings.ledgerRetentionDays,
     queueEntries: settings.ledgerQueueEntries
   },
+  settlements: !settings.routerSandbox,
   // Simulated models have simulated prices.
   modelListPath: settings.routerSandbox ? undefined : settings.modelListPath
 })

@@ -4,7 +4,7 @@
 import type { PicoDollars } from "@llm-router/domain/Money"
 import { Context, Effect, Layer } from "effect"
 import { catalogue, type ModelListing } from "./catalogue.ts"
-import { openRouterServer, type Scripted } from "./openRouterServer.ts"
+import { type GenerationScript, openRouterServer, type Scripted } from "./openRouterServer.ts"
 import { type RecordedRequest, Recorder } from "./Recorder.ts"
 import { type Behaviour, ok } from "./script.ts"
 
@@ -21,6 +21,10 @@ export class FakeOpenRouter extends Context.Service<
     readonly scriptAll: (behaviour: Behaviour) => Effect.Effect<void>
     /** What `GET /models` lists; the README's models at first. */
     readonly models: (list: ReadonlyArray<ModelListing>) => Effect.Effect<void>
+    /** What `GET /generation` says of answers that ended before their usage was sent. */
+    readonly generations: (script: GenerationScript) => Effect.Effect<void>
+    /** Waits until `count` (1) records of generations were asked for; gives all those requests. */
+    readonly awaitGenerations: (count?: number) => Requests
     /** Forgets scripts, requests, charges and the list of models. */
     readonly reset: Effect.Effect<void>
     /** Everything asked so far, in the order of arrival. */
@@ -44,11 +48,13 @@ export class FakeOpenRouter extends Context.Service<
       let others = scripted(ok())
       let models = catalogue
       let charged: PicoDollars = 0n
+      let generation: GenerationScript = {}
 
       const url = yield* Effect.orDie(
         openRouterServer({
           scriptFor: (ask) => scripts.get(ask.model) ?? others,
           models: () => models,
+          generation: () => generation,
           onCharge: (cost) => {
             charged += cost
           },
@@ -68,8 +74,14 @@ export class FakeOpenRouter extends Context.Service<
           Effect.sync(() => {
             models = list
           }),
+        generations: (script) =>
+          Effect.sync(() => {
+            generation = script
+          }),
+        awaitGenerations: (count = 1) => recorder.awaitSome(({ path }) => path === "/api/v1/generation", count),
         reset: Effect.andThen(
           Effect.sync(() => {
+            generation = {}
             scripts.clear()
             others = scripted(ok())
             models = catalogue

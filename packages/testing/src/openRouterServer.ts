@@ -22,6 +22,20 @@ export interface OpenRouterOptions extends Pick<ListenOptions, "onRequest" | "on
   readonly scriptFor: (ask: ChatAsk) => Scripted
   readonly models: () => ReadonlyArray<ModelListing>
   readonly onCharge?: (cost: PicoDollars) => void
+  /** What `GET /generation` says of answers that ended before their usage was sent; as of any other where not given. */
+  readonly generation?: () => GenerationScript
+}
+
+/** How a record of a generation is asked for in vain, and what it says in the end. */
+export interface GenerationScript {
+  /** So many times it is not there yet. */
+  readonly missing?: number
+  /** The status of each answer, instead of 200. */
+  readonly status?: number
+  /** USD. */
+  readonly cost?: number
+  readonly promptTokens?: number
+  readonly completionTokens?: number
 }
 
 /** How many generations are kept for `GET /generation`. */
@@ -31,7 +45,20 @@ interface Generation {
   readonly identity: Identity
   readonly streamed: boolean
   usage: WireUsage | undefined
+  /** How often its record was asked for. */
+  asked: number
 }
+
+/** An unfinished answer as its script says it was billed. */
+const billedAs = ({ completionTokens = 0, cost = 0, promptTokens = 0 }: GenerationScript): WireUsage => ({
+  prompt_tokens: promptTokens,
+  completion_tokens: completionTokens,
+  total_tokens: promptTokens + completionTokens,
+  cost,
+  cost_details: { upstream_inference_cost: cost },
+  prompt_tokens_details: { cached_tokens: 0, cache_write_tokens: 0 },
+  completion_tokens_details: { reasoning_tokens: 0 }
+})
 
 const generationView = ({ identity, streamed, usage }: Generation): object => ({
   id: identity.id,
@@ -66,7 +93,8 @@ export const openRouterServer = (options: OpenRouterOptions): Effect.Effect<stri
     const generation: Generation = {
       identity: { id: `gen-${startedAt}-${++calls}`, model: ask.model, created: Math.floor(Date.now() / 1000) },
       streamed: ask.stream,
-      usage: undefined
+      usage: undefined,
+      asked: 0
     }
     generations.set(generation.identity.id, generation)
     generations.delete(`gen-${startedAt}-${calls - generationsKept}`)
@@ -97,6 +125,21 @@ export const openRouterServer = (options: OpenRouterOptions): Effect.Effect<stri
     )
   }
 
+  const notFound = (exchange: Exchange): Effect.Effect<void> =>
+    exchange.json(404, envelope(404, "Generation not found", "not_found"))
+
+  const tellOf = (exchange: Exchange, generation: Generation): Effect.Effect<void> => {
+    const script = options.generation?.() ?? {}
+    generation.asked++
+    if (script.status !== undefined) return exchange.json(script.status, envelope(script.status, "Failed", "server"))
+    if (generation.asked <= (script.missing ?? 0)) return notFound(exchange)
+    if (generation.usage === undefined) {
+      generation.usage = billedAs(script)
+      options.onCharge?.(picoDollarsOf(generation.usage.cost) ?? 0n)
+    }
+    return exchange.json(200, { data: generationView(generation) })
+  }
+
   const respond = (exchange: Exchange): Effect.Effect<void> => {
     switch (`${exchange.request.method} ${exchange.path}`) {
       case "POST /api/v1/chat/completions":
@@ -109,9 +152,7 @@ export const openRouterServer = (options: OpenRouterOptions): Effect.Effect<stri
         })
       case "GET /api/v1/generation": {
         const generation = generations.get(exchange.url.searchParams.get("id") ?? "")
-        return generation === undefined
-          ? exchange.json(404, envelope(404, "Generation not found", "not_found"))
-          : exchange.json(200, { data: generationView(generation) })
+        return generation === undefined ? notFound(exchange) : tellOf(exchange, generation)
       }
       default:
         return exchange.json(404, envelope(404, "Not found", "not_found"))

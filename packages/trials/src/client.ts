@@ -45,7 +45,7 @@ const isCompletion = (text: string): boolean => {
 }
 
 /** What an answer that came to its end says. */
-export const judged = (status: number, type: string, text: string, ended: boolean): Outcome => {
+const judged = (status: number, type: string, text: string, ended: boolean): Outcome => {
   const seen = (what: Seen, note = ""): Outcome => ({ seen: what, status, note })
   if (status >= 400) {
     if (!isEnvelope(text)) return seen("wrong", `${status} without an envelope: ${text.slice(0, 200)}`)

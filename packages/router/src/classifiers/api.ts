@@ -5,6 +5,7 @@ import { parseChatRequest } from "@llm-router/domain/ChatRequest"
 import type { Classification } from "@llm-router/domain/Decision"
 import type { RouterConfig } from "@llm-router/domain/RouterConfig"
 import { Context, Duration, Effect, Layer } from "effect"
+import type { Asker } from "../Classifier.ts"
 import { CostLedger } from "../CostLedger.ts"
 import { Meter } from "../meter.ts"
 import { ModelCatalogue } from "../ModelCatalogue.ts"
@@ -33,7 +34,7 @@ export class ApiClassifier extends Context.Service<
     readonly classify: (
       config: RouterConfig,
       text: string,
-      requestId: string
+      asker: Asker
     ) => Effect.Effect<Classification | "unsure", string>
   }
 >()("@llm-router/router/ApiClassifier") {
@@ -61,11 +62,12 @@ export class ApiClassifier extends Context.Service<
             })
           )
 
-        const classify = Effect.fnUntraced(function* (config: RouterConfig, text: string, requestId: string) {
+        const classify = Effect.fnUntraced(function* (config: RouterConfig, text: string, asker: Asker) {
+          const { keyId, requestId } = asker
           const request = yield* Effect.fromResult(
             parseChatRequest(
               requestId,
-              { userAgent: "", sessionId: undefined, traceparent: undefined },
+              { keyId, userAgent: "", sessionId: undefined, traceparent: undefined },
               bodyFor(config, text)
             )
           )
@@ -99,6 +101,7 @@ export class ApiClassifier extends Context.Service<
             )
           if (answer._tag !== "Json") return yield* Effect.fail("The classifier's answer is a stream.")
           yield* meter.finish({ _tag: "Complete" }, answer.facts)
+          asker.spent += meter.cost
           const choice = fieldsOf(listOf(parseFields(answer.body.toString("utf8"))?.["choices"])[0])
           const verdict = verdictOf(fieldsOf(choice["message"])["content"], config, settings.model)
           return verdict ?? (yield* Effect.fail("The classifier's answer is none of the categories."))
@@ -106,8 +109,8 @@ export class ApiClassifier extends Context.Service<
 
         return ApiClassifier.of({
           available: settings.enabled && client.configured,
-          classify: (config, text, requestId) =>
-            classify(config, text, requestId).pipe(
+          classify: (config, text, asker) =>
+            classify(config, text, asker).pipe(
               Effect.timeoutOrElse({
                 duration: Duration.millis(settings.timeoutMillis),
                 orElse: () => Effect.fail(`${settings.model} did not answer within ${settings.timeoutMillis} ms.`)

@@ -1,9 +1,9 @@
 /** The sums that `/metrics` shows, kept in memory: it may be asked every second. */
 import type { PicoDollars } from "@llm-router/domain/Money"
-import type { LedgerEntry, LedgerTotals, RequestOutcome } from "../CostLedger.ts"
-import { picosOf } from "./rollup.ts"
+import type { Drift, LedgerEntry, LedgerTotals, RequestOutcome, Settlement } from "./entry.ts"
 import { outcomeOfRow } from "./rows.ts"
 import type { Snapshot } from "./store.ts"
+import { amountOf, places } from "./tally.ts"
 
 const mostLatencies = 1_000
 const mostRecent = 10
@@ -38,6 +38,7 @@ export class LedgerSums {
   readonly #requestsByModel = new Map<string, number>()
   readonly #requestsByCategory = new Map<string, number>()
   readonly #requestsBySource = new Map<string, number>()
+  readonly #driftByModel = new Map<string, Drift>()
 
   constructor(sinceMillis: number) {
     this.#sinceMillis = sinceMillis
@@ -48,6 +49,36 @@ export class LedgerSums {
     addCost(this.#costByModel, entry.model, entry.cost)
     addCost(this.#costByCategory, entry.category, entry.cost)
     if (entry.costSource === "unpriced") this.#unpriced++
+    if (entry.costSource === "reported" && entry.computedCost !== undefined) {
+      this.#addDrift(entry.model, { compared: 1, reported: entry.cost, computed: entry.computedCost })
+    }
+  }
+
+  addSettlement({ cost, entry }: Settlement): void {
+    const more = cost - entry.cost
+    this.#cost += more
+    addCost(this.#costByModel, entry.model, more)
+    addCost(this.#costByCategory, entry.category, more)
+    if (entry.costSource === "unpriced") this.#unpriced--
+    else this.#addDrift(entry.model, { compared: 1, reported: cost, computed: entry.cost })
+    this.#recentRequests = this.#recentRequests.map((outcome) =>
+      outcome.requestId === entry.requestId ? { ...outcome, cost: outcome.cost + more } : outcome
+    )
+  }
+
+  /** By the model that was asked; live, not a copy. */
+  get driftByModel(): ReadonlyMap<string, Drift> {
+    return this.#driftByModel
+  }
+
+  #addDrift(model: string, more: Drift): void {
+    const name = keyIn(this.#driftByModel, model)
+    const sum = this.#driftByModel.get(name)
+    this.#driftByModel.set(name, {
+      compared: more.compared + (sum?.compared ?? 0),
+      reported: more.reported + (sum?.reported ?? 0n),
+      computed: more.computed + (sum?.computed ?? 0n)
+    })
   }
 
   addRequest(outcome: RequestOutcome): void {
@@ -70,20 +101,25 @@ export class LedgerSums {
   addEarlier(snapshot: Snapshot): void {
     this.#sinceMillis = snapshot.sinceMillis
     for (const [[, model, category, source], tally] of snapshot.sums) {
-      if (tally.attempts > 0) {
-        const cost = picosOf(tally.cost_mills, tally.cost_rest)
+      const count = (at: number): number => tally[at] ?? 0
+      if (count(places.attempts) > 0) {
+        const cost = amountOf(tally, "cost")
         this.#cost += cost
         addCost(this.#costByModel, model, cost)
         addCost(this.#costByCategory, category, cost)
-        this.#unpriced += tally.unpriced
+        this.#unpriced += count(places.unpriced)
       }
-      if (tally.requests > 0) {
-        this.#total += tally.requests
-        this.#success += tally.requests_ok
-        this.#latencySum += tally.latency_ms
-        addCount(this.#requestsByModel, model, tally.requests)
-        addCount(this.#requestsByCategory, category, tally.requests)
-        addCount(this.#requestsBySource, source, tally.requests)
+      if (count(places.compared) > 0) {
+        const [reported, computed] = [amountOf(tally, "billed"), amountOf(tally, "computed")]
+        this.#addDrift(model, { compared: count(places.compared), reported, computed })
+      }
+      if (count(places.requests) > 0) {
+        this.#total += count(places.requests)
+        this.#success += count(places.requests_ok)
+        this.#latencySum += count(places.latency_ms)
+        addCount(this.#requestsByModel, model, count(places.requests))
+        addCount(this.#requestsByCategory, category, count(places.requests))
+        addCount(this.#requestsBySource, source, count(places.requests))
       }
     }
     this.#recentLatencies = [...snapshot.latencies, ...this.#recentLatencies]

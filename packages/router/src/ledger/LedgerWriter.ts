@@ -3,7 +3,7 @@
  * ledger commits at once, a busy one in batches. Nobody waits for a disk that is in trouble.
  */
 import { Effect } from "effect"
-import { Worker } from "node:worker_threads"
+import { type MessagePort, Worker } from "node:worker_threads"
 import type { LedgerFault } from "./database.ts"
 import type { LedgerRow } from "./rows.ts"
 import { rowsPerPrune, type Snapshot } from "./store.ts"
@@ -15,6 +15,10 @@ export interface WriterOptions {
   readonly now: () => number
   /** What the file held when it was opened for the first time. */
   readonly onSnapshot: (snapshot: Snapshot) => void
+  /** The writing thread was started, or started again. */
+  readonly onStart: () => void
+  /** So many rows were committed, so long after they were handed over. */
+  readonly onCommit: (durationMillis: number, rows: number) => void
 }
 
 export interface LedgerStatus {
@@ -25,6 +29,8 @@ export interface LedgerStatus {
   readonly queued: number
   /** Entries that will never be stored, since this process started. */
   readonly lost: number
+  /** What a check of the whole file found, where it found something. */
+  readonly damage?: string
 }
 
 const rowsPerBatch = 256
@@ -74,19 +80,21 @@ export class LedgerWriter {
 
   // ---- entries ----
 
-  append(rowOf: (sequence: number) => LedgerRow): void {
+  /** False when there is no room: the row is lost. */
+  append(rowOf: (sequence: number) => LedgerRow): boolean {
     if (this.#queue.length - this.#head >= this.#options.queueEntries) {
       this.#lost++
-      return
+      return false
     }
     this.#queue.push(rowOf(++this.#sequence))
-    if (this.#flushing) return
+    if (this.#flushing) return true
     // What is appended in one go, such as an attempt and its request, is committed in one go.
     this.#flushing = true
     queueMicrotask(() => {
       this.#flushing = false
       if (this.#problem === undefined) this.#pump()
     })
+    return true
   }
 
   /** Waits for the commit of what was appended before; not for a disk in trouble. */
@@ -135,7 +143,13 @@ export class LedgerWriter {
     worker.on("error", (error) => gone(String(error)))
     worker.on("exit", () => gone("the writing thread ended"))
     this.#worker = worker
+    this.#options.onStart()
     return worker
+  }
+
+  /** Where the thread tells of its commits. */
+  feed(port: MessagePort): void {
+    this.#worker?.postMessage({ _tag: "Feed", port } satisfies ToWriter, [port])
   }
 
   #pump(): void {
@@ -170,7 +184,10 @@ export class LedgerWriter {
     this.#busySince = undefined
     this.#problem = undefined
     this.#fault = undefined
-    if (message._tag === "Committed") this.#remove(message.rows)
+    if (message._tag === "Committed") {
+      this.#options.onCommit(performance.now() - this.#lastWrite, message.rows)
+      this.#remove(message.rows)
+    }
     if (message._tag === "Pruned" && message.rows < rowsPerPrune) this.#pruneBefore = undefined
     this.#pump()
     this.#tell()

@@ -2,9 +2,16 @@
 import { closeSync, existsSync, mkdirSync, openSync, statSync } from "node:fs"
 import { dirname } from "node:path"
 import { DatabaseSync } from "node:sqlite"
-import { seriesColumns, tallyColumns } from "./rollup.ts"
+import { seriesColumns } from "./rollup.ts"
+import { driftColumns, firstColumns } from "./tally.ts"
 
-const sums = tallyColumns.map((column) => `${column} INTEGER NOT NULL DEFAULT 0`).join(", ")
+const declared = (columns: ReadonlyArray<string>): ReadonlyArray<string> =>
+  columns.map((column) => `${column} INTEGER NOT NULL DEFAULT 0`)
+const sums = declared(firstColumns).join(", ")
+const widened = (table: string): string =>
+  declared(driftColumns)
+    .map((column) => `ALTER TABLE ${table} ADD COLUMN ${column};`)
+    .join(" ")
 
 /** Each brings the file from the version of its index to the next. What has been released is never changed. */
 const migrations: ReadonlyArray<string> = [
@@ -31,7 +38,27 @@ const migrations: ReadonlyArray<string> = [
    CREATE TABLE rollup_hours (start INTEGER NOT NULL, series INTEGER NOT NULL REFERENCES series, ${sums},
      PRIMARY KEY (start, series)) STRICT, WITHOUT ROWID;
    CREATE TABLE rollup_days (start INTEGER NOT NULL, series INTEGER NOT NULL REFERENCES series, ${sums},
-     PRIMARY KEY (start, series)) STRICT, WITHOUT ROWID;`
+     PRIMARY KEY (start, series)) STRICT, WITHOUT ROWID;`,
+  // Sums of all time, so that a start adds nothing up; what was settled later; what a price table would have said.
+  `${widened("rollup_hours")} ${widened("rollup_days")}
+   CREATE TABLE rollup_totals (series INTEGER PRIMARY KEY REFERENCES series, ${sums}) STRICT;
+   ${widened("rollup_totals")}
+   INSERT INTO rollup_totals (series, ${firstColumns.join(", ")})
+     SELECT series, ${firstColumns.map((column) => `sum(${column})`).join(", ")} FROM rollup_days GROUP BY series;
+   CREATE TABLE state (id INTEGER PRIMARY KEY CHECK (id = 1), commits INTEGER NOT NULL) STRICT;
+   INSERT INTO state VALUES (1, 0);
+   ALTER TABLE attempts ADD COLUMN computed_pico_usd INTEGER;
+   CREATE INDEX attempts_unsettled ON attempts (generation_id)
+     WHERE generation_id IS NOT NULL AND cost_source IN ('estimated', 'unpriced');
+   CREATE TABLE settlements (
+     id INTEGER PRIMARY KEY, time INTEGER NOT NULL, settled_at INTEGER NOT NULL, request_id TEXT NOT NULL,
+     purpose TEXT NOT NULL, category TEXT NOT NULL, source TEXT NOT NULL, model TEXT NOT NULL, outcome TEXT NOT NULL,
+     error TEXT, key_id TEXT NOT NULL, generation_id TEXT NOT NULL UNIQUE, cost_source TEXT NOT NULL,
+     old_cost_pico_usd INTEGER NOT NULL, cost_pico_usd INTEGER NOT NULL, more_input_tokens INTEGER NOT NULL,
+     more_cached_tokens INTEGER NOT NULL, more_output_tokens INTEGER NOT NULL, more_reasoning_tokens INTEGER NOT NULL
+   ) STRICT;
+   CREATE INDEX settlements_by_time ON settlements (time);
+   CREATE INDEX settlements_by_request ON settlements (request_id);`
 ]
 
 /**
@@ -72,8 +99,10 @@ export const faultOf = (path: string, error: unknown): LedgerFault => {
 
 const firstOf = (db: DatabaseSync, sql: string): unknown => Object.values(db.prepare(sql).get() ?? {})[0]
 
-/** A check of every page takes its time; a larger file is checked in the background. */
-const mostBytesToCheck = 64 * 1024 * 1024
+/** A check of every page takes its time; a larger file is checked in the background, once the router serves. */
+const mostBytesToCheck = 16 * 1024 * 1024
+/** Small whatever the file holds, and what the rest stands on. */
+const tablesToCheck = ["runs", "series"]
 
 /** Finds what is wrong with any page; nothing on a sound file. */
 export const pageFault = (db: DatabaseSync, tables: ReadonlyArray<string>): string | undefined => {
@@ -99,7 +128,7 @@ const inspect = (path: string): boolean => {
     }
     if (version === 0 && tables > 0) throw new Unusable(`${path} is the database of another program`)
     const all = version === 0 || stat.size <= mostBytesToCheck
-    const fault = pageFault(db, all ? [] : ["runs", "series", "rollup_days"])
+    const fault = pageFault(db, all ? [] : tablesToCheck)
     if (fault !== undefined) throw new Unusable(`${path} is corrupt (${fault})`)
     return all
   } finally {

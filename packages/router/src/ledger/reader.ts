@@ -2,27 +2,26 @@
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs"
 import type { DatabaseSync } from "node:sqlite"
 import { parentPort, workerData } from "node:worker_threads"
+import type { UnsettledEntry } from "./entry.ts"
 import { makePrivate, openReader, pageFault } from "./database.ts"
-import { hoursPerDay, tallyColumns, tallyOf } from "./rollup.ts"
-import {
-  dayText,
-  type GroupedUsage,
-  groupedUsage,
-  hoursOf,
-  hourText,
-  type UsageDimension,
-  type UsageQuery
-} from "./usage.ts"
+import { MirrorFeed } from "./mirrorFeed.ts"
+import { addTally, emptyTally, type Tally } from "./tally.ts"
+import { unsettledIn } from "./unsettled.ts"
+import { type GroupedUsage, groupedUsage, hoursOf, joinedRows, type UsageQuery } from "./usage.ts"
+import { rowsFromFile } from "./usageSql.ts"
+import type { ToFeed } from "./worker.ts"
 
 export type Question =
   | { readonly _tag: "Usage"; readonly query: UsageQuery }
   | { readonly _tag: "Backup"; readonly path: string }
   | { readonly _tag: "Check" }
+  | { readonly _tag: "Unsettled"; readonly sinceMillis: number; readonly most: number }
 
-export type ToReader = Question & { readonly id: number }
+export type ToReader = (Question & { readonly id: number }) | ToFeed
 
 export type ReaderAnswer =
   | { readonly _tag: "Usage"; readonly grouped: GroupedUsage }
+  | { readonly _tag: "Unsettled"; readonly entries: ReadonlyArray<UnsettledEntry> }
   | { readonly _tag: "Done" }
   | { readonly _tag: "Failed"; readonly message: string }
 
@@ -31,47 +30,35 @@ export type FromReader = ReaderAnswer & { readonly id: number }
 // Only the ledger starts this file.
 const { path } = workerData as { readonly path: string }
 
-const expressionOf = (dimension: UsageDimension): string =>
-  dimension === "hour" ? "r.start" : dimension === "day" ? "r.day" : `s.${dimension}`
+let feed: MirrorFeed | undefined
 
-const columns = `series, ${tallyColumns.join(", ")}`
-
-/** Whole days from their own sums, and the hours before and after them. */
-const sourceOf = (query: UsageQuery): readonly [sql: string, bounds: ReadonlyArray<number>] => {
-  const [from, to] = hoursOf(query)
-  const hours = `SELECT start, start / ${hoursPerDay} AS day, ${columns} FROM rollup_hours WHERE start >= ? AND start < ?`
-  const firstDay = Math.ceil(from / hoursPerDay)
-  const lastDay = Math.floor(to / hoursPerDay)
-  if (query.groupBy.includes("hour") || firstDay >= lastDay) return [hours, [from, to]]
-  const days = `SELECT 0, start AS day, ${columns} FROM rollup_days WHERE start >= ? AND start < ?`
-  return [
-    `${days} UNION ALL ${hours} UNION ALL ${hours}`,
-    [firstDay, lastDay, from, firstDay * hoursPerDay, lastDay * hoursPerDay, to]
-  ]
+const withDatabase = <A>(use: (db: DatabaseSync) => A): A => {
+  const db = openReader(path)
+  try {
+    return use(db)
+  } finally {
+    db.close()
+  }
 }
 
-const usage = (db: DatabaseSync, query: UsageQuery): GroupedUsage => {
-  const [source, bounds] = sourceOf(query)
-  const groups = query.groupBy.map(expressionOf)
-  const statement = db.prepare(
-    `SELECT ${[...groups, ...tallyColumns.map((column) => `sum(r.${column})`)].join(", ")}
-     FROM (${source}) r JOIN series s ON s.id = r.series ${groups.length === 0 ? "" : `GROUP BY ${groups.join(", ")}`}`
-  )
-  statement.setReadBigInts(true)
-  statement.setReturnArrays(true)
-  const textOf = (dimension: UsageDimension, value: unknown): string =>
-    dimension === "hour" ? hourText(Number(value)) : dimension === "day" ? dayText(Number(value)) : String(value)
-  return groupedUsage(
-    query.groupBy,
-    statement.all(...bounds).map((row) => {
-      const values: ReadonlyArray<unknown> = Object.values(row)
-      return [
-        query.groupBy.map((dimension, index) => textOf(dimension, values[index])),
-        // The sum of nothing is null.
-        tallyOf(values.slice(groups.length).map((value) => (typeof value === "bigint" ? value : 0n)))
-      ]
-    })
-  )
+const totalsOf = (rows: ReadonlyArray<readonly [unknown, Tally]>): Tally => {
+  const totals = emptyTally()
+  for (const [, tally] of rows) addTally(totals, tally)
+  return totals
+}
+
+/** From memory, and what is not there from the file. */
+const usage = (query: UsageQuery): GroupedUsage => {
+  const { groupBy } = query
+  const [from, to] = hoursOf(query)
+  feed?.catchUp()
+  const floor = feed?.mirror.floor ?? Number.POSITIVE_INFINITY
+  const filed = from < floor ? withDatabase((db) => rowsFromFile(db, groupBy, from, Math.min(to, floor))) : []
+  const totals = totalsOf(filed)
+  if (feed === undefined || to <= floor) return groupedUsage(groupBy, filed, totals)
+  const recent = feed.mirror.ask(groupBy, Math.max(from, floor), to)
+  addTally(totals, recent.totals)
+  return groupedUsage(groupBy, joinedRows(filed, recent.rows), totals)
 }
 
 /** A whole copy under its name once it is on disk, never a part of one. */
@@ -92,34 +79,37 @@ const backUp = (db: DatabaseSync, target: string): void => {
 }
 
 const answerTo = (question: Question): ReaderAnswer => {
-  const db = openReader(path)
-  try {
-    switch (question._tag) {
-      case "Usage":
-        return { _tag: "Usage", grouped: usage(db, question.query) }
-      case "Backup":
-        backUp(db, question.path)
-        return { _tag: "Done" }
-      case "Check": {
-        const fault = pageFault(db, [])
-        return fault === undefined ? { _tag: "Done" } : { _tag: "Failed", message: `${path} is corrupt (${fault})` }
-      }
+  switch (question._tag) {
+    case "Usage":
+      return { _tag: "Usage", grouped: usage(question.query) }
+    case "Backup":
+      withDatabase((db) => backUp(db, question.path))
+      return { _tag: "Done" }
+    case "Check": {
+      const fault = withDatabase((db) => pageFault(db, []))
+      return fault === undefined ? { _tag: "Done" } : { _tag: "Failed", message: `${path} is corrupt (${fault})` }
     }
-  } finally {
-    db.close()
+    case "Unsettled":
+      return { _tag: "Unsettled", entries: withDatabase((db) => unsettledIn(db, question.sinceMillis, question.most)) }
   }
 }
 
 const answer = (message: FromReader): void => {
-  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- to a thread, not to a window
-  parentPort?.postMessage(message)
+  const transfer = message._tag === "Usage" ? [message.grouped.sums.buffer] : []
+  parentPort?.postMessage(message, transfer)
 }
 
-parentPort?.on("message", ({ id, ...question }: ToReader) => {
+parentPort?.on("message", (message: ToReader) => {
+  if (message._tag === "Feed") {
+    feed?.close()
+    feed = new MirrorFeed(path, message.port)
+    return
+  }
+  const { id, ...question } = message
   try {
     answer({ ...answerTo(question), id })
   } catch (error) {
-    const message = `${path}: ${error instanceof Error ? error.message : String(error)}`
-    answer({ _tag: "Failed", message, id })
+    const problem = `${path}: ${error instanceof Error ? error.message : String(error)}`
+    answer({ _tag: "Failed", message: problem, id })
   }
 })

@@ -2,7 +2,7 @@
  * Entries as they travel to the ledger's worker: plain arrays, in the order of the table's columns. Whatever an
  * upstream reports, a row fits its columns, so that no entry can make the database refuse its whole batch.
  */
-import type { LedgerEntry, RequestOutcome } from "../CostLedger.ts"
+import type { LedgerEntry, RequestOutcome, Settlement, UnsettledEntry } from "./entry.ts"
 
 /** Of `attempts`. The sequence number counts the entries of one run of the process. */
 export type AttemptRow = readonly [
@@ -29,7 +29,8 @@ export type AttemptRow = readonly [
   firstTokenMillis: number | null,
   durationMillis: number,
   generationId: string | null,
-  keyId: string
+  keyId: string,
+  computedCost: bigint | null
 ]
 
 /** Of `requests`. */
@@ -49,10 +50,32 @@ export type RequestRow = readonly [
   keyId: string
 ]
 
-export type LedgerRow = AttemptRow | RequestRow
+/** Of `settlements`: what an attempt cost in the end, and how that changes what was summed up when it ended. */
+export type SettlementRow = readonly [
+  kind: "settlement",
+  sequence: number,
+  /** The attempt's, whose sums it corrects. */
+  time: number,
+  settledAt: number,
+  requestId: string,
+  purpose: string,
+  category: string,
+  source: string,
+  model: string,
+  outcome: LedgerEntry["outcome"],
+  error: string | null,
+  keyId: string,
+  generationId: string,
+  costSource: UnsettledEntry["costSource"],
+  oldCost: bigint,
+  cost: bigint,
+  moreInputTokens: number,
+  moreCachedTokens: number,
+  moreOutputTokens: number,
+  moreReasoningTokens: number
+]
 
-/** The key of whoever sent none. */
-export const anonymous = "anonymous"
+export type LedgerRow = AttemptRow | RequestRow | SettlementRow
 
 const largestCount = 1_000_000_000_000
 const largestCost = 2n ** 63n - 1n
@@ -94,7 +117,8 @@ export const attemptRowOf = (sequence: number, entry: LedgerEntry): AttemptRow =
   entry.firstTokenMillis === undefined ? null : countOf(entry.firstTokenMillis),
   countOf(entry.durationMillis),
   textOrNull(entry.generationId),
-  textOf(entry.keyId)
+  textOf(entry.keyId),
+  entry.computedCost === undefined ? null : costOf(entry.computedCost)
 ]
 
 export const requestRowOf = (sequence: number, outcome: RequestOutcome): RequestRow => [
@@ -110,12 +134,38 @@ export const requestRowOf = (sequence: number, outcome: RequestOutcome): Request
   countOf(outcome.latencyMillis),
   costOf(outcome.cost),
   textOrNull(outcome.error),
-  anonymous
+  textOf(outcome.keyId)
 ]
+
+export const settlementRowOf = (sequence: number, settlement: Settlement): SettlementRow => {
+  const { entry } = settlement
+  return [
+    "settlement",
+    sequence,
+    timeOf(entry.timeMillis),
+    timeOf(settlement.settledAtMillis),
+    textOf(entry.requestId),
+    entry.purpose,
+    textOf(entry.category),
+    textOf(entry.source),
+    textOf(entry.model),
+    entry.outcome,
+    textOrNull(entry.error),
+    textOf(entry.keyId),
+    textOf(entry.generationId),
+    entry.costSource,
+    costOf(entry.cost),
+    costOf(settlement.cost),
+    countOf(settlement.inputTokens) - countOf(entry.inputTokens),
+    countOf(settlement.cachedTokens) - countOf(entry.cachedTokens),
+    countOf(settlement.outputTokens) - countOf(entry.outputTokens),
+    countOf(settlement.reasoningTokens) - countOf(entry.reasoningTokens)
+  ]
+}
 
 /** Back from the table, as `/metrics` shows it. */
 export const outcomeOfRow = (row: RequestRow): RequestOutcome => {
-  const [, , timeMillis, requestId, category, source, model, success, attempts, latencyMillis, cost, error] = row
+  const [, , timeMillis, requestId, category, source, model, success, attempts, latencyMillis, cost, error, keyId] = row
   return {
     timeMillis,
     requestId,
@@ -126,6 +176,7 @@ export const outcomeOfRow = (row: RequestRow): RequestOutcome => {
     attempts,
     latencyMillis,
     cost,
-    error: error ?? undefined
+    error: error ?? undefined,
+    keyId
   }
 }

@@ -2,17 +2,9 @@
 import { statSync } from "node:fs"
 import type { DatabaseSync } from "node:sqlite"
 import { openLedger } from "./database.ts"
-import {
-  hoursPerDay,
-  Rollup,
-  type Series,
-  seriesColumns,
-  seriesOfRow,
-  type Tally,
-  tallyColumns,
-  tallyOf
-} from "./rollup.ts"
+import { hoursPerDay, Rollup, type Series, seriesColumns, seriesOfRow } from "./rollup.ts"
 import type { LedgerRow, RequestRow } from "./rows.ts"
+import { type Tally, tallyColumns, tallyFrom, tallySql } from "./tally.ts"
 
 /** What `/metrics` needs of the time before this process. */
 export interface Snapshot {
@@ -22,6 +14,9 @@ export interface Snapshot {
   readonly latencies: ReadonlyArray<number>
   readonly recent: ReadonlyArray<RequestRow>
 }
+
+/** What a commit added to the sums of an hour. */
+export type SumChange = readonly [hour: number, series: number, names: Series, tally: Tally]
 
 /** Callers may name any model: from here on a new one is summed up as `other`. Its entries keep its name. */
 const mostSeries = 20_000
@@ -34,26 +29,41 @@ const marks = (count: number): string => Array.from({ length: count }, () => "?"
 const attemptColumns =
   "id, time, request_id, purpose, category, source, model, answered_by, attempt, outcome, error, status, stream, " +
   "input_tokens, cached_tokens, output_tokens, reasoning_tokens, cost_pico_usd, cost_source, first_token_ms, " +
-  "duration_ms, generation_id, key_id"
+  "duration_ms, generation_id, key_id, computed_pico_usd"
+const settlementColumns =
+  "id, time, settled_at, request_id, purpose, category, source, model, outcome, error, key_id, generation_id, " +
+  "cost_source, old_cost_pico_usd, cost_pico_usd, more_input_tokens, more_cached_tokens, more_output_tokens, " +
+  "more_reasoning_tokens"
 const requestColumns =
   "id, time, request_id, category, source, model, success, attempts, latency_ms, cost_pico_usd, error, key_id"
 
-const upsert = (table: string): string =>
-  `INSERT INTO ${table} (start, series, ${tallyColumns.join(", ")}) VALUES (?, ?, ${marks(tallyColumns.length)})
+const upsert = (table: string, keys: ReadonlyArray<string>): string =>
+  `INSERT INTO ${table} (${[...keys, ...tallyColumns].join(", ")}) VALUES (${marks(keys.length + tallyColumns.length)})
    ON CONFLICT DO UPDATE SET ${tallyColumns.map((column) => `${column} = ${column} + excluded.${column}`).join(", ")}`
 
 /** The entry that a sequence number stands for: its number in its run, below the run's. */
 const idOf = (run: number, sequence: number): bigint => (BigInt(run) << 40n) + BigInt(sequence)
 
 const prepareAll = (db: DatabaseSync) => ({
-  attempt: db.prepare(`INSERT OR IGNORE INTO attempts (${attemptColumns}) VALUES (${marks(23)})`),
+  attempt: db.prepare(`INSERT OR IGNORE INTO attempts (${attemptColumns}) VALUES (${marks(24)})`),
   request: db.prepare(`INSERT OR IGNORE INTO requests (${requestColumns}) VALUES (${marks(12)})`),
+  // Once, and only for an attempt that is there: what it corrects was added to the sums.
+  settlement: db.prepare(
+    `INSERT OR IGNORE INTO settlements (${settlementColumns}) SELECT ${marks(19)} WHERE EXISTS (
+       SELECT 1 FROM attempts WHERE generation_id = ? AND request_id = ?
+         AND generation_id IS NOT NULL AND cost_source IN ('estimated', 'unpriced'))`
+  ),
   findSeries: db.prepare(`SELECT id FROM series WHERE ${seriesColumns.map((column) => `${column} = ?`).join(" AND ")}`),
   addSeries: db.prepare(`INSERT INTO series (${seriesColumns.join(", ")}) VALUES (${marks(seriesColumns.length)})`),
-  hour: db.prepare(upsert("rollup_hours")),
-  day: db.prepare(upsert("rollup_days")),
+  hour: db.prepare(upsert("rollup_hours", ["start", "series"])),
+  day: db.prepare(upsert("rollup_days", ["start", "series"])),
+  total: db.prepare(upsert("rollup_totals", ["series"])),
+  commits: db.prepare("UPDATE state SET commits = commits + 1 RETURNING commits"),
   pruneAttempts: db.prepare("DELETE FROM attempts WHERE id IN (SELECT id FROM attempts WHERE time < ? LIMIT ?)"),
-  pruneRequests: db.prepare("DELETE FROM requests WHERE id IN (SELECT id FROM requests WHERE time < ? LIMIT ?)")
+  pruneRequests: db.prepare("DELETE FROM requests WHERE id IN (SELECT id FROM requests WHERE time < ? LIMIT ?)"),
+  pruneSettlements: db.prepare(
+    "DELETE FROM settlements WHERE id IN (SELECT id FROM settlements WHERE time < ? LIMIT ?)"
+  )
 })
 
 const newRun = (db: DatabaseSync, nowMillis: number): number =>
@@ -69,7 +79,7 @@ export class LedgerStore {
   readonly #path: string
   readonly #inode: bigint | undefined
   readonly #statements: ReturnType<typeof prepareAll>
-  readonly #seriesIds = new Map<string, bigint>()
+  readonly #seriesIds = new Map<string, number>()
 
   /** Throws when it cannot be opened. A run goes on under its number when the file is opened again. */
   constructor(path: string, run: number | undefined, nowMillis: number) {
@@ -106,23 +116,26 @@ export class LedgerStore {
     }
   }
 
-  /** Commits the rows that are not there yet, and their sums. */
-  write(rows: ReadonlyArray<LedgerRow>): void {
-    this.#transaction(() => {
+  /** Commits the rows that are not there yet, and their sums; gives which commit of the file it is. */
+  write(rows: ReadonlyArray<LedgerRow>): { readonly commit: number; readonly changes: ReadonlyArray<SumChange> } {
+    return this.#transaction(() => {
       const rollup = new Rollup()
       for (const row of rows) if (this.#insert(row)) rollup.add(row, this.#summedAs(seriesOfRow(row)))
-      for (const { hour, series, tally } of rollup.sums.values()) {
+      const changes = [...rollup.sums.values()].map(({ hour, series, tally }): SumChange => {
         const id = this.#seriesId(series)
-        const values = tallyColumns.map((column) => tally[column])
-        this.#statements.hour.run(hour, id, ...values)
-        this.#statements.day.run(Math.floor(hour / hoursPerDay), id, ...values)
-      }
+        this.#statements.hour.run(hour, id, ...tally)
+        this.#statements.day.run(Math.floor(hour / hoursPerDay), id, ...tally)
+        this.#statements.total.run(id, ...tally)
+        return [hour, id, series, tally]
+      })
+      return { commit: Number(this.#statements.commits.get()?.["commits"]), changes }
     })
   }
 
   #insert(row: LedgerRow): boolean {
     const [kind, sequence, ...values] = row
-    return Number(this.#statements[kind].run(idOf(this.run, sequence), ...values).changes) === 1
+    const attempt = row[0] === "settlement" ? [row[12], row[4]] : []
+    return Number(this.#statements[kind].run(idOf(this.run, sequence), ...values, ...attempt).changes) === 1
   }
 
   #summedAs(series: Series): Series {
@@ -131,20 +144,20 @@ export class LedgerStore {
     return [purpose, "other", category, source, key, error]
   }
 
-  #knownId(series: Series): bigint | undefined {
+  #knownId(series: Series): number | undefined {
     const name = series.join("\0")
     const cached = this.#seriesIds.get(name)
     if (cached !== undefined) return cached
     const found = this.#statements.findSeries.get(...series)?.["id"]
     if (typeof found !== "number") return undefined
-    this.#seriesIds.set(name, BigInt(found))
-    return BigInt(found)
+    this.#seriesIds.set(name, found)
+    return found
   }
 
-  #seriesId(series: Series): bigint {
+  #seriesId(series: Series): number {
     const known = this.#knownId(series)
     if (known !== undefined) return known
-    const id = BigInt(this.#statements.addSeries.run(...series).lastInsertRowid)
+    const id = Number(this.#statements.addSeries.run(...series).lastInsertRowid)
     this.#seriesIds.set(series.join("\0"), id)
     return id
   }
@@ -153,34 +166,29 @@ export class LedgerStore {
   prune(beforeMillis: number): number {
     return this.#transaction(() => {
       const attempts = Number(this.#statements.pruneAttempts.run(beforeMillis, rowsPerPrune).changes)
-      if (attempts === rowsPerPrune) return attempts
-      return attempts + Number(this.#statements.pruneRequests.run(beforeMillis, rowsPerPrune - attempts).changes)
+      const requests = Number(this.#statements.pruneRequests.run(beforeMillis, rowsPerPrune - attempts).changes)
+      const left = rowsPerPrune - attempts - requests
+      return attempts + requests + Number(this.#statements.pruneSettlements.run(beforeMillis, left).changes)
     })
   }
 
   snapshot(): Snapshot {
     const since = this.#db.prepare("SELECT min(started_at) AS since FROM runs").get()?.["since"]
-    const width = seriesColumns.length
     const sums = this.#db.prepare(
-      `SELECT ${seriesColumns.map((column) => `s.${column}`).join(", ")},
-              ${tallyColumns.map((column) => `sum(${column})`).join(", ")}
-       FROM rollup_days JOIN series s ON s.id = series GROUP BY series`
+      `SELECT ${seriesColumns.map((column) => `s.${column}`).join(", ")}, ${tallySql((column) => `t.${column}`)}
+       FROM rollup_totals t JOIN series s ON s.id = t.series`
     )
-    sums.setReadBigInts(true)
     sums.setReturnArrays(true)
-    const recent = this.#db.prepare(`SELECT ${requestColumns} FROM requests ORDER BY id DESC LIMIT ?`)
+    const recent = this.#db.prepare(`SELECT ${requestColumns}, (
+         SELECT sum(cost_pico_usd - old_cost_pico_usd) FROM settlements WHERE request_id = requests.request_id
+       ) AS settled FROM requests ORDER BY id DESC LIMIT ?`)
     recent.setReadBigInts(true)
     return {
       sinceMillis: Number(since),
-      sums: sums.all().map((values) => {
-        const all: ReadonlyArray<unknown> = Object.values(values)
-        const [purpose = "", model = "", category = "", source = "", key = "", error = ""] = all
-          .slice(0, width)
-          .map(String)
-        return [
-          [purpose, model, category, source, key, error],
-          tallyOf(all.slice(width).map((value) => BigInt(String(value))))
-        ]
+      sums: sums.all().map((row) => {
+        const values: ReadonlyArray<unknown> = Object.values(row)
+        const [purpose = "", model = "", category = "", source = "", key = "", error = ""] = values.map(String)
+        return [[purpose, model, category, source, key, error], tallyFrom(values, seriesColumns.length)]
       }),
       latencies: this.#db
         .prepare("SELECT latency_ms FROM requests ORDER BY id DESC LIMIT ?")
@@ -209,7 +217,7 @@ const requestRowFrom = (row: Readonly<Record<string, unknown>>): RequestRow => [
   row["success"] === 1n ? 1 : 0,
   Number(row["attempts"]),
   Number(row["latency_ms"]),
-  BigInt(String(row["cost_pico_usd"])),
+  BigInt(String(row["cost_pico_usd"])) + BigInt(String(row["settled"] ?? 0)),
   row["error"] === null ? null : String(row["error"]),
   String(row["key_id"])
 ]

@@ -1,6 +1,7 @@
 /** What was used, asked by time and grouped by what rows have in common. */
 import type { PicoDollars } from "@llm-router/domain/Money"
-import { addTally, emptyTally, hourMillis, hoursPerDay, picosOf, type Rollup, type Tally } from "./rollup.ts"
+import { hourMillis, hoursPerDay, type Rollup } from "./rollup.ts"
+import { addTally, amountOf, emptyTally, places, type Tally, tallyColumns } from "./tally.ts"
 
 export const usageDimensions = ["model", "category", "source", "day", "hour", "key", "purpose", "error"] as const
 export type UsageDimension = (typeof usageDimensions)[number]
@@ -36,6 +37,10 @@ export interface UsageCounts {
   readonly priced: number
   readonly estimated: number
   readonly unpriced: number
+  /** Attempts whose cost was reported and could be computed too, and both sums: how far the price table is off. */
+  readonly compared: number
+  readonly comparedReported: PicoDollars
+  readonly comparedComputed: PicoDollars
 }
 
 export interface UsageRow extends UsageCounts {
@@ -52,10 +57,13 @@ export interface UsageReport {
   readonly truncated: boolean
 }
 
-/** A report on its way from the worker: the values of the groups, in the order of the query, with their sums. */
+/** Groups with their sums: the values in the order of the query. */
+export type GroupRows = ReadonlyArray<readonly [values: ReadonlyArray<string>, tally: Tally]>
+
+/** A report on its way from its thread: the sums in one piece, those of the totals first. */
 export interface GroupedUsage {
-  readonly totals: Tally
-  readonly rows: ReadonlyArray<readonly [values: ReadonlyArray<string>, tally: Tally]>
+  readonly values: ReadonlyArray<ReadonlyArray<string>>
+  readonly sums: Float64Array<ArrayBuffer>
   readonly truncated: boolean
 }
 
@@ -72,20 +80,35 @@ export const hoursOf = ({ fromMillis, toMillis }: UsageQuery): readonly [from: n
 export const hourText = (hour: number): string => new Date(hour * hourMillis).toISOString()
 export const dayText = (day: number): string => hourText(day * hoursPerDay).slice(0, 10)
 
+const costPlace = places.cost_mills
 const costOrder = (left: Tally, right: Tally): number =>
-  right.cost_mills - left.cost_mills || right.cost_rest - left.cost_rest
+  (right[costPlace] ?? 0) - (left[costPlace] ?? 0) || (right[costPlace + 1] ?? 0) - (left[costPlace + 1] ?? 0)
+
+/** Sums from two places: of the same group, or of others. */
+export const joinedRows = (left: GroupRows, right: GroupRows): GroupRows => {
+  if (left.length === 0 || right.length === 0) return left.length === 0 ? right : left
+  const joined = new Map(left.map((row) => [row[0].join("\0"), row]))
+  for (const [values, tally] of right) {
+    const found = joined.get(values.join("\0"))
+    if (found === undefined) joined.set(values.join("\0"), [values, tally])
+    else addTally(found[1], tally)
+  }
+  return [...joined.values()]
+}
 
 /** Puts rows in their order and leaves those off that are too many. */
-export const groupedUsage = (groupBy: UsageQuery["groupBy"], rows: GroupedUsage["rows"]): GroupedUsage => {
-  const totals = emptyTally()
-  for (const [, tally] of rows) addTally(totals, tally)
+export const groupedUsage = (groupBy: UsageQuery["groupBy"], rows: GroupRows, totals: Tally): GroupedUsage => {
   const time = groupBy.includes("hour") ? groupBy.indexOf("hour") : groupBy.indexOf("day")
   const sorted = rows.toSorted(([leftValues, left], [rightValues, right]) => {
     const leftTime = leftValues[time] ?? ""
     const rightTime = rightValues[time] ?? ""
     return leftTime < rightTime ? -1 : leftTime > rightTime ? 1 : costOrder(left, right)
   })
-  return { totals, rows: sorted.slice(0, mostUsageRows), truncated: sorted.length > mostUsageRows }
+  const kept = sorted.slice(0, mostUsageRows)
+  const sums = new Float64Array((kept.length + 1) * tallyColumns.length)
+  sums.set(totals)
+  for (const [index, [, tally]] of kept.entries()) sums.set(tally, (index + 1) * tallyColumns.length)
+  return { values: kept.map(([values]) => values), sums, truncated: sorted.length > mostUsageRows }
 }
 
 /** The same from sums in memory. */
@@ -103,34 +126,47 @@ export const usageOfRollup = (query: UsageQuery, rollup: Rollup): GroupedUsage =
     groups.set(name, group)
     addTally(group[1], tally)
   }
-  return groupedUsage(query.groupBy, [...groups.values()])
+  const rows = [...groups.values()]
+  const totals = emptyTally()
+  for (const [, tally] of rows) addTally(totals, tally)
+  return groupedUsage(query.groupBy, rows, totals)
 }
 
-const countsOf = (tally: Tally): UsageCounts => ({
-  requests: tally.requests,
-  requestsOk: tally.requests_ok,
-  attempts: tally.attempts,
-  ok: tally.ok,
-  failed: tally.failed,
-  cut: tally.cut,
-  cancelled: tally.cancelled,
-  inputTokens: tally.input_tokens,
-  cachedTokens: tally.cached_tokens,
-  outputTokens: tally.output_tokens,
-  reasoningTokens: tally.reasoning_tokens,
-  cost: picosOf(tally.cost_mills, tally.cost_rest),
-  wasted: picosOf(tally.wasted_mills, tally.wasted_rest),
-  reported: tally.reported,
-  priced: tally.priced,
-  estimated: tally.estimated,
-  unpriced: tally.unpriced
-})
+/** The counts of the sums that begin there. */
+const countsAt = (sums: Float64Array, from: number): UsageCounts => {
+  const count = (place: number): number => sums[from + place] ?? 0
+  return {
+    requests: count(places.requests),
+    requestsOk: count(places.requests_ok),
+    attempts: count(places.attempts),
+    ok: count(places.ok),
+    failed: count(places.failed),
+    cut: count(places.cut),
+    cancelled: count(places.cancelled),
+    inputTokens: count(places.input_tokens),
+    cachedTokens: count(places.cached_tokens),
+    outputTokens: count(places.output_tokens),
+    reasoningTokens: count(places.reasoning_tokens),
+    cost: amountOf(sums, "cost", from),
+    wasted: amountOf(sums, "wasted", from),
+    reported: count(places.reported),
+    priced: count(places.priced),
+    estimated: count(places.estimated),
+    unpriced: count(places.unpriced),
+    compared: count(places.compared),
+    comparedReported: amountOf(sums, "billed", from),
+    comparedComputed: amountOf(sums, "computed", from)
+  }
+}
 
-export const usageReportOf = (groupBy: UsageQuery["groupBy"], grouped: GroupedUsage): UsageReport => ({
-  totals: countsOf(grouped.totals),
-  rows: grouped.rows.map(([values, tally]) => ({
-    group: Object.fromEntries(groupBy.map((dimension, index) => [dimension, values[index] ?? ""])),
-    ...countsOf(tally)
+export const usageReportOf = (
+  groupBy: UsageQuery["groupBy"],
+  { sums, truncated, values }: GroupedUsage
+): UsageReport => ({
+  totals: countsAt(sums, 0),
+  rows: values.map((row, index) => ({
+    group: Object.fromEntries(groupBy.map((dimension, at) => [dimension, row[at] ?? ""])),
+    ...countsAt(sums, (index + 1) * tallyColumns.length)
   })),
-  truncated: grouped.truncated
+  truncated
 })

@@ -2,10 +2,10 @@
  * The thread that owns the ledger's connection for writing. `node:sqlite` blocks its thread for as long as the disk
  * takes to sync; here it blocks nobody.
  */
-import { parentPort, workerData } from "node:worker_threads"
+import { type MessagePort, parentPort, workerData } from "node:worker_threads"
 import { faultOf, type LedgerFault } from "./database.ts"
 import type { LedgerRow } from "./rows.ts"
-import { LedgerStore, type Snapshot } from "./store.ts"
+import { LedgerStore, type Snapshot, type SumChange } from "./store.ts"
 
 export interface WriterData {
   readonly path: string
@@ -19,8 +19,21 @@ export type ToWriter =
   | { readonly _tag: "Write"; readonly rows: ReadonlyArray<LedgerRow> }
   | { readonly _tag: "Prune"; readonly beforeMillis: number }
   | { readonly _tag: "Close" }
+  | ToFeed
 
-/** There is one for each message that came in; `Opened` also comes before the answer that needed the file. */
+/** Where to tell from now on what commits add to the sums; it has no answer. */
+export interface ToFeed {
+  readonly _tag: "Feed"
+  readonly port: MessagePort
+}
+
+/** What the reading thread is told, before anybody is told that the commit was made. */
+export type FromFeed =
+  | { readonly _tag: "Changed"; readonly commit: number; readonly changes: ReadonlyArray<SumChange> }
+  /** From here on every change is told; the file may be another than before. */
+  | { readonly _tag: "Begun" }
+
+/** There is one for each other message that came in; `Opened` also comes before the answer that needed the file. */
 export type FromWriter =
   | {
       readonly _tag: "Opened"
@@ -43,6 +56,12 @@ const answer = (message: FromWriter): void => {
 const { nowMillis, path, run: givenRun } = workerData as WriterData
 let run = givenRun
 let store: LedgerStore | undefined
+let feed: MessagePort | undefined
+
+const tell = (message: FromFeed): void => {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- to a thread, not to a window
+  feed?.postMessage(message)
+}
 
 const opened = (): LedgerStore => {
   if (store !== undefined && !store.isCurrent()) {
@@ -54,18 +73,19 @@ const opened = (): LedgerStore => {
     store = new LedgerStore(path, run, nowMillis)
     const snapshot = run === undefined ? store.snapshot() : undefined
     run = store.run
+    tell({ _tag: "Begun" })
     answer({ _tag: "Opened", run, checked: store.checked, snapshot })
   }
   return store
 }
 
-const act = (message: ToWriter): FromWriter => {
+const act = (message: Exclude<ToWriter, ToFeed>): FromWriter => {
   switch (message._tag) {
     case "Open":
       opened()
       return { _tag: "Ready" }
     case "Write":
-      opened().write(message.rows)
+      tell({ _tag: "Changed", ...opened().write(message.rows) })
       return { _tag: "Committed", rows: message.rows.length }
     case "Prune":
       return { _tag: "Pruned", rows: opened().prune(message.beforeMillis) }
@@ -86,6 +106,12 @@ const reopenNext = (): void => {
 }
 
 parentPort?.on("message", (message: ToWriter) => {
+  if (message._tag === "Feed") {
+    feed?.close()
+    feed = message.port
+    tell({ _tag: "Begun" })
+    return
+  }
   try {
     answer(act(message))
   } catch (error) {

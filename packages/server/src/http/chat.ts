@@ -48,6 +48,7 @@ export const ChatHandlers = HttpApiBuilder.group(
         parseChatRequest(
           id,
           {
+            keyId,
             userAgent: headers["user-agent"] ?? "",
             sessionId: headers["x-session-id"],
             traceparent: headers["traceparent"]
@@ -129,15 +130,11 @@ export const ChatHandlers = HttpApiBuilder.group(
     }
 
     /** Within the budget of its key. */
-    const routed = Effect.fnUntraced(function* (chat: ChatRequest) {
-      const { id: keyId } = yield* ClientKey
-      const request = yield* router.route(chat)
-      yield* limits.reserve(keyId, request)
-      return request
-    })
+    const routedWithin = (chat: ChatRequest): Effect.Effect<Routed, EdgeError, Scope.Scope> =>
+      Effect.tap(router.route(chat), (routed) => limits.reserve(chat.client.keyId, routed))
 
-    const complete = (chat: ChatRequest, headers: Headers): KeyedResponse =>
-      Effect.matchEffect(routed(chat), {
+    const complete = (chat: ChatRequest, headers: Headers): Responded =>
+      Effect.matchEffect(routedWithin(chat), {
         onFailure: (error) => Effect.succeed(failed(error, headers)),
         onSuccess: (routed) => {
           const respond = (opened: Effect.Effect<RoutedAnswer, RouteError, Scope.Scope>) =>
@@ -161,7 +158,7 @@ export const ChatHandlers = HttpApiBuilder.group(
       })
 
     const handle = (
-      respond: (chat: ChatRequest, headers: Headers) => KeyedResponse,
+      respond: (chat: ChatRequest, headers: Headers) => Responded,
       request: HttpServerRequest.HttpServerRequest
     ): KeyedResponse => {
       const id = requestIdOf(request)

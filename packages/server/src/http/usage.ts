@@ -62,6 +62,10 @@ const queryOf = (text: QueryText): Result.Result<UsageQuery, InvalidRequest> =>
     return { fromMillis, toMillis, groupBy }
   })
 
+/** To six digits: a measure of how far off a price table is, no amount. */
+const ratioOf = (reported: bigint, computed: bigint): number | null =>
+  computed === 0n ? null : Number((reported * 1_000_000n) / computed) / 1_000_000
+
 const countsView = (counts: UsageCounts): UsageView["totals"] => ({
   requests: counts.requests,
   requests_ok: counts.requestsOk,
@@ -80,7 +84,11 @@ const countsView = (counts: UsageCounts): UsageView["totals"] => ({
   reported: counts.reported,
   priced: counts.priced,
   estimated: counts.estimated,
-  unpriced: counts.unpriced
+  unpriced: counts.unpriced,
+  compared: counts.compared,
+  compared_reported_usd: dollarsOf(counts.comparedReported),
+  compared_computed_usd: dollarsOf(counts.comparedComputed),
+  drift_ratio: ratioOf(counts.comparedReported, counts.comparedComputed)
 })
 
 const isoOrNull = (millis: number | undefined): string | null =>

@@ -1,0 +1,107 @@
+/**
+ * Keeps the sums in memory as they are in the file: loaded day by day, the latest first, while the changes of every
+ * commit come from the writing thread. What is not here yet is asked of the file.
+ */
+import type { DatabaseSync } from "node:sqlite"
+import { type MessagePort, receiveMessageOnPort } from "node:worker_threads"
+import { openReader } from "./database.ts"
+import { type HourSum, UsageMirror } from "./mirror.ts"
+import { hoursPerDay, seriesColumns } from "./rollup.ts"
+import { tallySql } from "./tally.ts"
+import type { FromFeed } from "./worker.ts"
+
+/** Some 75 MB of them: a year of a hundred series in every hour, and more. */
+const mostSums = 1_500_000
+
+const daySql = `SELECT start, series, ${tallySql((column) => column)} FROM rollup_hours
+  WHERE start >= ? AND start < ? ORDER BY start`
+
+export class MirrorFeed {
+  mirror = new UsageMirror(mostSums)
+  readonly #path: string
+  readonly #port: MessagePort
+  /** The last commit that is in the sums. */
+  #commit = 0
+  #loading: DatabaseSync | undefined
+  #closed = false
+
+  constructor(path: string, port: MessagePort) {
+    this.#path = path
+    this.#port = port
+    port.on("message", (message: FromFeed) => this.#receive(message))
+  }
+
+  /** Takes in what was committed before now: it was posted before anybody learned of the commit. */
+  catchUp(): void {
+    for (let next = receiveMessageOnPort(this.#port); next !== undefined; next = receiveMessageOnPort(this.#port)) {
+      this.#receive(next.message)
+    }
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#port.close()
+    this.#stopLoading()
+  }
+
+  #receive(message: FromFeed): void {
+    if (message._tag === "Begun") return this.#load()
+    if (message.commit <= this.#commit) return
+    // Someone else wrote to the file.
+    if (message.commit > this.#commit + 1) return this.#load()
+    this.#commit = message.commit
+    for (const [hour, series, names, tally] of message.changes) {
+      this.mirror.learn(series, names)
+      this.mirror.add(hour, series, tally)
+    }
+  }
+
+  #stopLoading(): void {
+    this.#loading?.close()
+    this.#loading = undefined
+  }
+
+  /** Begins anew, from one state of the file. A file that cannot be read now is read when it is opened again. */
+  #load(): void {
+    this.#stopLoading()
+    this.mirror = new UsageMirror(mostSums)
+    try {
+      const db = openReader(this.#path)
+      this.#loading = db
+      db.exec("BEGIN")
+      this.#commit = Number(db.prepare("SELECT commits FROM state").get()?.["commits"])
+      for (const row of db.prepare(`SELECT id, ${seriesColumns.join(", ")} FROM series`).all()) {
+        const [id, purpose = "", model = "", category = "", source = "", key = "", error = ""] =
+          Object.values(row).map(String)
+        this.mirror.learn(Number(id), [purpose, model, category, source, key, error])
+      }
+      this.#loadBefore(db, Number.MAX_SAFE_INTEGER)
+    } catch {
+      // Questions go to the file meanwhile, and say what is wrong with it.
+      this.#stopLoading()
+    }
+  }
+
+  /** Takes in the latest day before this hour, and the others after whatever else is to do. */
+  #loadBefore(db: DatabaseSync, hour: number): void {
+    const latest = db.prepare("SELECT max(start) AS hour FROM rollup_hours WHERE start < ?").get(hour)?.["hour"]
+    if (typeof latest !== "number") {
+      this.mirror.floor = 0
+      return this.#stopLoading()
+    }
+    const day = Math.floor(latest / hoursPerDay)
+    const statement = db.prepare(daySql)
+    statement.setReturnArrays(true)
+    const rows: ReadonlyArray<unknown> = statement.all(day * hoursPerDay, (day + 1) * hoursPerDay)
+    // As arrays, which is asked for, and of integers, which is what the columns hold; a copy of each row costs seconds.
+    if (!this.mirror.addDay(day, rows as ReadonlyArray<HourSum>)) return this.#stopLoading()
+    setImmediate(() => {
+      if (this.#closed || this.#loading !== db) return
+      try {
+        this.#loadBefore(db, day * hoursPerDay)
+      } catch {
+        this.#stopLoading()
+      }
+    })
+  }
+}
