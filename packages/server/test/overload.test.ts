@@ -147,7 +147,7 @@ describe("an upstream", () => {
           Effect.gen(function* () {
             yield* exchange.head(200, { "content-type": "text/event-stream" })
             yield* exchange.write("data: {")
-            yield* Effect.forever(Effect.andThen(exchange.write(" "), Effect.sleep("20 millis")))
+            return yield* Effect.forever(Effect.andThen(exchange.write(" "), Effect.sleep("20 millis")))
           })
         )
       )
