@@ -25,7 +25,7 @@ export interface Ask {
 }
 
 /** Longer than any deadline of the router under trial. */
-const patienceMillis = 20_000
+const patienceMillis = 60_000
 
 const isEnvelope = (text: string): boolean => {
   try {
@@ -101,7 +101,7 @@ export const asked = (url: string, agent: Agent, ask: Ask): Effect.Effect<Outcom
     )
     call.on("timeout", () => {
       const how = call.socket?.connecting === true ? "not connected" : received < 0 ? "no head" : `${received} bytes`
-      broken(`no answer within 20 s (${how}; ${JSON.stringify(ask)})`)
+      broken(`no answer within a minute (${how}; ${JSON.stringify(ask)})`)
       call.destroy()
     })
     call.on("error", (error) => broken(error.message))

@@ -50,8 +50,8 @@ export const oneHealthy = Effect.fn("oneHealthy")(function* (options: {
   ] as const
   const router = yield* started(
     (model, stream) => (model === "good/one" ? ok() : pick(random, stream ? failures : wholeFailures)),
-    // Circuits that hardly ever open: each request meets the failures.
-    { CIRCUIT_OPEN_MS: "20", UPSTREAM_FIRST_TOKEN_TIMEOUT_MS: "300", UPSTREAM_IDLE_TIMEOUT_MS: "300" }
+    // Circuits that never open: each request meets the failures.
+    { CIRCUIT_FAILURE_THRESHOLD: "1000", UPSTREAM_FIRST_TOKEN_TIMEOUT_MS: "2000", UPSTREAM_IDLE_TIMEOUT_MS: "2000" }
   )
   yield* Effect.promise(async () => {
     const body = JSON.stringify({ name: "under-test", models: ["bad/one", "bad/two", "good/one"] })
