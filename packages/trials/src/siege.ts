@@ -103,11 +103,23 @@ const latencies = Effect.fnUntraced(function* (url: string, requests: number) {
   return { taken, failed }
 })
 
+interface SiegeResult {
+  readonly attack: string
+  /** Requests of the normal client that were not answered as they should be. */
+  readonly failed: number
+  readonly quiet_p50_ms: number
+  readonly besieged_p50_ms: number
+  readonly quiet_p99_ms: number
+  readonly besieged_p99_ms: number
+  readonly p99_ratio: number
+  readonly resident_mib: number
+}
+
 /** Each attack between two quiet times, in one run: a normal client's p99 amid it to its p99 in quiet. */
 export const siege = Effect.fn("siege")(function* (options: { readonly sockets: number; readonly requests: number }) {
   const router = yield* started(() => ok())
   yield* latencies(router.url, 200)
-  const results: Array<object> = []
+  const results: Array<SiegeResult> = []
   for (const [attack, begin] of Object.entries(attacks)) {
     const quiet: Array<number> = []
     const besieged: Array<number> = []
