@@ -104,9 +104,9 @@ export const keyedLimit = (what: string, accepted: (value: number) => boolean): 
     const byKey = new Map<string, number | "off">()
     let everyone: number | undefined
     for (const [index, entry] of value.split(",").entries()) {
-      const [, id, text = ""] = /^(?:([\w.-]{1,64})=)?(off|\d{1,9}(?:\.\d{1,9})?)$/.exec(entry.trim()) ?? []
-      const limit = text === "off" ? text : Number(text)
-      if (text === "" || (limit !== "off" && !accepted(limit))) return Option.none()
+      const [, id, written = ""] = /^(?:([\w.-]{1,64})=)?(off|\d{1,9}(?:\.\d{1,9})?)$/.exec(entry.trim()) ?? []
+      const limit = written === "off" ? written : Number(written)
+      if (written === "" || (limit !== "off" && !accepted(limit))) return Option.none()
       if (id === undefined) {
         if (index > 0 || limit === "off") return Option.none()
         everyone = limit
