@@ -51,7 +51,7 @@ export interface Routed {
   readonly model: () => string
   /** The most it is expected to cost. */
   readonly worstCase: () => PicoDollars
-  /** What its attempts have cost, once they have ended. */
+  /** What its attempts and its classification have cost, once they have ended. */
   readonly spent: () => PicoDollars
   /** Walks the chain up to the first answer. */
   readonly answer: Effect.Effect<RoutedAnswer, RouteError, Scope.Scope>
@@ -244,7 +244,7 @@ export class Router extends Context.Service<
             return {
               decision,
               worstCase: () => worstCaseOf(request, chain.models, pricesUnder(config, catalogue)),
-              spent: () => trail.meters.reduce((sum, meter) => sum + meter.cost, 0n),
+              spent: recorder.spent,
               attempts: () => trail.meters.length,
               model: () => trail.meters.at(-1)?.model ?? decision.models[0],
               // The finalizer is registered first, so it runs last, after the meters' own: a caller who left is no success.

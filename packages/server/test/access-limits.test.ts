@@ -139,6 +139,23 @@ describe("a budget per day", () => {
     })
   )
 
+  it.live("is each key's own, also over a restart", () =>
+    Effect.gen(function* () {
+      const directory = yield* Effect.acquireRelease(
+        Effect.sync(() => mkdtempSync(join(tmpdir(), "llm-router-budget-"))),
+        (path) => Effect.sync(() => rmSync(path, { recursive: true }))
+      )
+      const server = withServer({
+        ROUTER_API_KEYS: "a:spender,b:saver",
+        BUDGET_USD_PER_DAY: "0.01,b=0.02",
+        LEDGER_PATH: join(directory, "ledger.sqlite")
+      })
+      const statusOf = (key: string) => Effect.map(ask({}, withKey(key)), ({ status: answered }) => answered)
+      yield* server(Effect.andThen(costing(0.0095), ask({}, withKey("spender"))))
+      assert.deepStrictEqual(yield* server(Effect.all([statusOf("spender"), statusOf("saver")])), [429, 200])
+    })
+  )
+
   it.live("and other limits are in GET /config as they were written", () =>
     Effect.gen(function* () {
       const { settings } = yield* getJson("/config")

@@ -11,8 +11,6 @@ export class ListenError extends Schema.TaggedError<ListenError>()("ListenError"
 export interface ListenOptions {
   /** The answer. Interrupted when the client leaves. */
   readonly respond: (exchange: Exchange) => Effect.Effect<void>
-  /** How long an idle connection is kept; the client is told so. */
-  readonly keepAliveMillis?: number
   /** A request is here, body and all. */
   readonly onRequest?: (exchange: Exchange) => void
   /** Its connection is done with, by whatever end. */
@@ -56,9 +54,8 @@ const receive = (options: ListenOptions, request: IncomingMessage, response: Ser
 export const listen = (options: ListenOptions): Effect.Effect<string, ListenError, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.callback<Server, ListenError>((resume) => {
-      const server = createServer(
-        { keepAliveTimeout: options.keepAliveMillis ?? 65_000, requestTimeout: 0 },
-        (request, response) => receive(options, request, response)
+      const server = createServer({ keepAliveTimeout: 5_000, requestTimeout: 0 }, (request, response) =>
+        receive(options, request, response)
       )
       server.once("error", (error) => resume(Effect.fail(new ListenError({ message: error.message }))))
       server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))

@@ -18,7 +18,7 @@ export interface Scripted {
   readonly turns: Map<Behaviour, number>
 }
 
-export interface OpenRouterOptions extends Pick<ListenOptions, "onRequest" | "onClose" | "keepAliveMillis"> {
+export interface OpenRouterOptions extends Pick<ListenOptions, "onRequest" | "onClose"> {
   readonly scriptFor: (ask: ChatAsk) => Scripted
   readonly models: () => ReadonlyArray<ModelListing>
   readonly onCharge?: (cost: PicoDollars) => void

@@ -39,7 +39,7 @@ export const startRouter = Effect.fnUntraced(function* (
     Effect.sync(() =>
       spawn(process.execPath, ["--expose-gc", `--import=${probe}`, main], {
         cwd: directory,
-        env: { PATH: process.env["PATH"], PORT: "0", ROUTING_MODE: "keywords", ...env },
+        env: { PORT: "0", ROUTING_MODE: "keywords", ...env },
         stdio: ["ignore", "pipe", "inherit", "ipc"]
       })
     ),

@@ -25,7 +25,7 @@ export interface Ask {
 }
 
 /** Longer than any deadline of the router under trial. */
-const patienceMillis = 20_000
+const patienceMillis = 60_000
 
 const isEnvelope = (text: string): boolean => {
   try {
@@ -45,12 +45,12 @@ const isCompletion = (text: string): boolean => {
 }
 
 /** What an answer that came to its end says. */
-export const judged = (status: number, type: string, text: string, ended: boolean): Outcome => {
+const judged = (status: number, type: string, text: string, ended: boolean): Outcome => {
   const seen = (what: Seen, note = ""): Outcome => ({ seen: what, status, note })
   if (status >= 400) {
     if (!isEnvelope(text)) return seen("wrong", `${status} without an envelope: ${text.slice(0, 200)}`)
     if (status === 404) return seen("refused")
-    return status === 500 ? seen("wrong", `500: ${text.slice(0, 200)}`) : seen("failed")
+    return status === 500 ? seen("wrong", `500: ${text.slice(0, 200)}`) : seen("failed", text.slice(0, 400))
   }
   if (!type.startsWith("text/event-stream"))
     return isCompletion(text) ? seen("whole") : seen("wrong", text.slice(0, 200))
@@ -65,6 +65,7 @@ export const asked = (url: string, agent: Agent, ask: Ask): Effect.Effect<Outcom
   Effect.callback((resume) => {
     let leaving: NodeJS.Timeout | undefined
     let left = false
+    let received = -1
     const done = (outcome: Outcome) => {
       clearTimeout(leaving)
       resume(Effect.succeed(left ? { seen: "left", status: 0, note: "" } : outcome))
@@ -80,7 +81,11 @@ export const asked = (url: string, agent: Agent, ask: Ask): Effect.Effect<Outcom
       },
       (response) => {
         const parts: Array<Buffer> = []
-        response.on("data", (part: Buffer) => parts.push(part))
+        received = 0
+        response.on("data", (part: Buffer) => {
+          parts.push(part)
+          received += part.length
+        })
         response.on("error", () => undefined)
         response.on("close", () =>
           done(
@@ -95,7 +100,8 @@ export const asked = (url: string, agent: Agent, ask: Ask): Effect.Effect<Outcom
       }
     )
     call.on("timeout", () => {
-      broken("no answer within 20 s")
+      const how = call.socket?.connecting === true ? "not connected" : received < 0 ? "no head" : `${received} bytes`
+      broken(`no answer within a minute (${how}; ${JSON.stringify(ask)})`)
       call.destroy()
     })
     call.on("error", (error) => broken(error.message))

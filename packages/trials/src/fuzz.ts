@@ -83,7 +83,7 @@ const envelopeOf = (text: string): Readonly<Record<string, unknown>> | undefined
 }
 
 /** What is wrong with an answer. */
-export const faultOf = (input: Pick<Input, "method" | "path">, reply: Reply | string): string | undefined => {
+const faultOf = (input: Pick<Input, "method" | "path">, reply: Reply | string): string | undefined => {
   if (typeof reply === "string") return reply
   if (reply.status < 400) return undefined
   if (input.method === "HEAD") return reply.status >= 500 ? String(reply.status) : undefined

@@ -54,6 +54,7 @@ const settings = {
   UPSTREAM_FIRST_TOKEN_TIMEOUT_MS: "150",
   UPSTREAM_IDLE_TIMEOUT_MS: "150",
   STREAM_KEEPALIVE_MS: "100",
+  REQUEST_TIMEOUT_MS: "3000",
   OLLAMA_TIMEOUT_MS: "50",
   ROUTER_API_TIMEOUT_MS: "100",
   CIRCUIT_OPEN_MS: "500",
@@ -91,9 +92,7 @@ export const soak = Effect.fn("soak")(function* (options: SoakOptions) {
       upstreamCalls++
       return { behaviour: behaviourBy(random, options.faults / 100), turns: new Map() }
     },
-    models: () => [],
-    // Shorter than the trial's end waits.
-    keepAliveMillis: 5_000
+    models: () => []
   })
   const router = yield* startRouter(directory, {
     ...settings,

@@ -40,7 +40,7 @@ const line = fc.oneof(
 )
 
 /** A stream's bytes, and where it comes apart. */
-export const streams: fc.Arbitrary<{ readonly bytes: Buffer; readonly cuts: ReadonlyArray<number> }> = fc
+const streams: fc.Arbitrary<{ readonly bytes: Buffer; readonly cuts: ReadonlyArray<number> }> = fc
   .record({
     mark: fc.constantFrom("", "", "", "\uFEFF"),
     end: lineEnd,
@@ -83,7 +83,7 @@ const eventsOf = (text: string): ReadonlyArray<string> => {
 }
 
 /** What is wrong with a stream's reading: it depends on where the bytes came apart, or an end passed that is not ours. */
-export const streamFault = ({ bytes, cuts }: { readonly bytes: Buffer; readonly cuts: ReadonlyArray<number> }) => {
+const streamFault = ({ bytes, cuts }: { readonly bytes: Buffer; readonly cuts: ReadonlyArray<number> }) => {
   const whole = scanned(bytes, [])
   const parts = scanned(bytes, cuts)
   if (!isDeepStrictEqual(whole, parts)) return `${inspect(whole)} whole, ${inspect(parts)} in parts`
