@@ -152,6 +152,9 @@ const step = (nodes: ReadonlyArray<TrieNode>, token: Token, first: boolean): Rea
   return reached
 }
 
+/** Whether any keyword begins with a word: nearly every word of a text begins none. */
+const begins = ({ next }: TrieNode, text: string): boolean => next.has(text) || next.has(singular(text, 4))
+
 /** `c` is no word of its own in `c++` and `c#`. */
 const endsInside = (list: ReadonlyArray<Token>, last: number): boolean => {
   const next = list[last + 1]
@@ -170,7 +173,9 @@ export const keywordsIn = (index: KeywordIndex, text: string): ReadonlyArray<Fou
   const found = new Map<IndexedKeyword, FoundKeyword>()
   let coveredUntil = 0
   for (let start = 0; start < list.length; start++) {
-    const position = list[start]?.start ?? 0
+    const first = list[start]
+    if (first === undefined || !begins(index.root, first.text)) continue
+    const position = first.start
     let nodes: ReadonlyArray<TrieNode> = [index.root]
     const here: Array<{ readonly entry: IndexedKeyword; readonly end: number }> = []
     let longest = 0
