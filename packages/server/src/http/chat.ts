@@ -9,7 +9,6 @@ import type { RouteError } from "@llm-router/domain/RouterError"
 import type { Plan } from "@llm-router/router/plan"
 import { type Routed, type RoutedAnswer, Router } from "@llm-router/router/Router"
 import type { Arrival } from "@llm-router/router/telemetry/RequestTelemetry"
-import type { Span } from "@llm-router/router/telemetry/Span"
 import { attributes } from "@llm-router/router/telemetry/spans"
 import { Watchdog } from "@llm-router/router/Watchdog"
 import { Cause, Effect, Exit, Fiber, type Scope, Stream } from "effect"
@@ -134,10 +133,7 @@ export const ChatHandlers = HttpApiBuilder.group(
               onFailure: (error) => failed(error, { ...headers, ...decisionHeaders(routed) })
             })
           if (!chat.stream) return respond(routed.answer)
-          const { span } = arrival
-          const opened =
-            span === undefined ? routed.answer : Effect.map(routed.answer, (answer) => logged(answer, span))
-          return Effect.flatMap(Effect.forkChild(opened, { startImmediately: true }), (fiber) =>
+          return Effect.flatMap(Effect.forkChild(routed.answer, { startImmediately: true }), (fiber) =>
             Effect.flatMap(settles(fiber), (settled) =>
               settled ? respond(Fiber.join(fiber)) : Effect.succeed(streamBeforeAnswer(fiber, routed, chat.id, headers))
             )
@@ -158,13 +154,11 @@ export const ChatHandlers = HttpApiBuilder.group(
       const id = requestIdOf(request)
       const headers = { "x-request-id": id }
       const span = spanOf(request)
-      const responded = Effect.matchEffect(readChat(request, id), {
+      if (span !== undefined) span.attributes[attributes.requestId] = id
+      return Effect.matchEffect(readChat(request, id), {
         onSuccess: ({ at, chat }) => respond(chat, headers, { at, span }),
         onFailure: (error) => Effect.succeed(failed(error, headers))
       })
-      if (span === undefined) return responded
-      span.attributes[attributes.requestId] = id
-      return Effect.annotateLogs(responded, logIdsOf(span))
     }
 
     const completions = ({ request }: { readonly request: HttpServerRequest.HttpServerRequest }): Responded =>
@@ -178,19 +172,6 @@ export const ChatHandlers = HttpApiBuilder.group(
       .handle("modelsAlias", () => models)
   })
 )
-
-/** What a log line has of a trace. */
-const logIdsOf = ({ spanId, traceId }: Span) => ({ trace_id: traceId, span_id: spanId })
-
-/** The end of a stream is told by the fiber that writes it, which knows nothing of the request's. */
-const logged = (answer: RoutedAnswer, span: Span): RoutedAnswer =>
-  answer._tag === "Json"
-    ? answer
-    : {
-        ...answer,
-        completed: Effect.annotateLogs(answer.completed, logIdsOf(span)),
-        brokeOff: (reason) => Effect.annotateLogs(answer.brokeOff(reason), logIdsOf(span))
-      }
 
 const onceThenDone = (event: Effect.Effect<Buffer, unknown>): EventPull => {
   let said = false
