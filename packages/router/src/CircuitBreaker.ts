@@ -9,7 +9,7 @@ import type { CircuitSettings } from "@llm-router/domain/RouterConfig"
 import { Context, Duration, Effect, Layer, type Scope } from "effect"
 import { CircuitBreaker as Circuits } from "effect/persistence"
 import { attributes, events } from "./telemetry/spans.ts"
-import type { Span } from "./telemetry/Span.ts"
+import { logIdsOf, type Span } from "./telemetry/Span.ts"
 import { Telemetry } from "./telemetry/Telemetry.ts"
 import { Watchdog } from "./Watchdog.ts"
 
@@ -206,7 +206,7 @@ export class CircuitBreaker extends Context.Service<
         if (transition.to === "Open") record.openedAtMillis = now()
         const to = observed(key, transition, span)
         return Effect.logWarning(`The circuit of ${key} is now ${to}.`).pipe(
-          Effect.annotateLogs({ model: key, from: nameOf(transition.from), to })
+          Effect.annotateLogs({ model: key, from: nameOf(transition.from), to, ...logIdsOf(span) })
         )
       }
 

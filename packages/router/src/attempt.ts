@@ -18,6 +18,7 @@ import { pricesUnder } from "./pricing.ts"
 import { attemptSpan } from "./telemetry/attemptSpan.ts"
 import { capturing } from "./telemetry/content.ts"
 import type { RequestTelemetry } from "./telemetry/RequestTelemetry.ts"
+import { logIdsOf } from "./telemetry/Span.ts"
 import type { AttemptRole, RouterMetrics } from "./telemetry/RouterMetrics.ts"
 import type { UpstreamStatus } from "./UpstreamStatus.ts"
 
@@ -131,14 +132,17 @@ const tryOnce = Effect.fnUntraced(function* (
     (error) => {
       record(error.reason._tag, error.status)
       trail.reasons.push(error.reason)
-      return meter
-        .finish({ _tag: "Failed", error }, undefined)
-        .pipe(
-          Effect.andThen(status.failed(model, error.reason)),
-          Effect.andThen(Effect.logInfo(`${model} did not answer: ${error.message}`)),
-          Effect.annotateLogs({ request_id: request.id, model, reason: error.reason._tag }),
-          Effect.andThen(Effect.fail(error))
-        )
+      return meter.finish({ _tag: "Failed", error }, undefined).pipe(
+        Effect.andThen(status.failed(model, error.reason)),
+        Effect.andThen(Effect.logInfo(`${model} did not answer: ${error.message}`)),
+        Effect.annotateLogs({
+          request_id: request.id,
+          model,
+          reason: error.reason._tag,
+          ...logIdsOf(context.told.span)
+        }),
+        Effect.andThen(Effect.fail(error))
+      )
     }
   )
   if (span?.trace.capturesContent === true) answer = capturing(answer, span)

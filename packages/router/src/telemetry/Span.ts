@@ -105,6 +105,10 @@ export class Span {
   }
 }
 
+/** What a log line has of a trace. Added where a line is written: an annotation of the whole request costs each of them. */
+export const logIdsOf = (span: Span | undefined): Readonly<Record<string, string>> =>
+  span === undefined ? {} : { trace_id: span.traceId, span_id: span.spanId }
+
 export interface RemoteParent {
   readonly traceId: string
   readonly spanId: string

@@ -9,7 +9,7 @@ import type { RouteError } from "@llm-router/domain/RouterError"
 import { end, silence } from "@llm-router/router/openrouter/Exchange"
 import { type Routed, type RoutedAnswer, type RoutedStream, Router } from "@llm-router/router/Router"
 import type { Arrival } from "@llm-router/router/telemetry/RequestTelemetry"
-import type { Span } from "@llm-router/router/telemetry/Span"
+import { logIdsOf, type Span } from "@llm-router/router/telemetry/Span"
 import { attributes } from "@llm-router/router/telemetry/spans"
 import { Watchdog } from "@llm-router/router/Watchdog"
 import { Cause, Effect, Fiber, Layer, type Scope } from "effect"
@@ -83,12 +83,6 @@ const begin = (call: Call, routed: Routed): void => {
     "cache-control": "no-cache",
     "x-accel-buffering": "no"
   })
-}
-
-/** The span has the request's id, and the request's log lines the span's. */
-const toldOf = (span: Span, id: string, answered: Effect.Effect<void>): Effect.Effect<void> => {
-  span.attributes[attributes.requestId] = id
-  return Effect.annotateLogs(answered, { trace_id: span.traceId, span_id: span.spanId })
 }
 
 export const CompletionsLive = Layer.effectDiscard(
@@ -199,7 +193,7 @@ export const CompletionsLive = Layer.effectDiscard(
       // The caller left, or the process ends: nobody reads an answer.
       if (Cause.hasInterruptsOnly(cause)) return Effect.sync(() => void call.response.destroy())
       return Effect.logError("A request failed in an unforeseen way.", cause).pipe(
-        Effect.annotateLogs({ request_id: call.id }),
+        Effect.annotateLogs({ request_id: call.id, ...logIdsOf(call.span) }),
         Effect.andThen(
           Effect.suspend(() => {
             if (!call.response.headersSent) return writeError(call.response, internalError, call.headers)
@@ -223,7 +217,8 @@ export const CompletionsLive = Layer.effectDiscard(
       const answered = Effect.onExit(Effect.scoped(answer(call)), (exit) =>
         exit._tag === "Failure" ? failed(call, exit.cause) : Effect.void
       )
-      const fiber = Fiber.runIn(run(span === undefined ? answered : toldOf(span, id, answered)), scope)
+      if (span !== undefined) span.attributes[attributes.requestId] = id
+      const fiber = Fiber.runIn(run(answered), scope)
       if (fiber.pollUnsafe() === undefined) {
         response.once("close", () => {
           if (!response.writableEnded) fiber.interruptUnsafe()
