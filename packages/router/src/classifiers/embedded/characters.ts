@@ -11,8 +11,12 @@ export const TokenKind = {
 
 /** Latin, Greek and Cyrillic. */
 const tableSize = 0x530
-const kinds = new Uint8Array(tableSize)
-const folds = new Uint16Array(tableSize)
+/** The folded character, its marks, its kind: so that the table is asked once a character. */
+const infos = new Uint32Array(tableSize)
+const kindMask = 7
+export const capitalMark = 8
+export const accentMark = 16
+const foldShift = 8
 /** Letters that are no accented form of another. */
 const plain: Readonly<Record<string, string>> = {
   œ: "o",
@@ -30,14 +34,20 @@ const plain: Readonly<Record<string, string>> = {
 for (let code = 0; code < tableSize; code++) {
   const character = String.fromCharCode(code)
   const folded = (plain[character] ?? character.normalize("NFKD")).replace(/\p{M}/gu, "").toLowerCase()
-  folds[code] = folded === "" ? code : folded.charCodeAt(0)
-  kinds[code] = /[\s\p{C}\p{Z}]/u.test(character)
+  const kind = /[\s\p{C}\p{Z}]/u.test(character)
     ? TokenKind.space
     : /[\p{L}\p{M}_]/u.test(character)
       ? TokenKind.word
       : /\d/.test(character)
         ? TokenKind.number
         : TokenKind.sign
+  const isCapital = (code >= 65 && code <= 90) || (code >= 0xc0 && code <= 0xde)
+  const isAccented = !isCapital && code > 127 && code < 0x180
+  infos[code] =
+    ((folded === "" ? code : folded.charCodeAt(0)) << foldShift) |
+    (isCapital ? capitalMark : 0) |
+    (isAccented ? accentMark : 0) |
+    kind
 }
 
 const within = (code: number, first: number, last: number): boolean => code >= first && code <= last
@@ -54,8 +64,6 @@ const kindBeyond = (code: number): number => {
   return within(code, 0xd800, 0xdfff) ? TokenKind.sign : TokenKind.word
 }
 
-export const kindOf = (code: number): number => (code < tableSize ? (kinds[code] ?? 0) : kindBeyond(code))
-
 /** Typographic apostrophes and quotes are the plain ones. */
 const foldBeyond = (code: number): number => {
   if (code === 0x2019 || code === 0x2018) return 0x27
@@ -65,4 +73,9 @@ const foldBeyond = (code: number): number => {
   return code
 }
 
-export const foldOf = (code: number): number => (code < tableSize ? (folds[code] ?? code) : foldBeyond(code))
+/** Kind, marks and folded character in one number: see `kindIn` and `foldIn`. */
+export const infoOf = (code: number): number =>
+  code < tableSize ? (infos[code] ?? 0) : (foldBeyond(code) << foldShift) | kindBeyond(code)
+
+export const kindIn = (info: number): number => info & kindMask
+export const foldIn = (info: number): number => info >>> foldShift

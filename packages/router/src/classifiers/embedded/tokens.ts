@@ -2,7 +2,7 @@
  * Reads a text once into words and signs, as hashes in reused arrays: lower case, without accents, nothing allocated.
  * Of a long text the beginning and the end are read: there stands what is asked, before or after what is pasted.
  */
-import { foldOf, kindOf, TokenKind } from "./characters.ts"
+import { accentMark, capitalMark, foldIn, infoOf, kindIn, TokenKind } from "./characters.ts"
 import { combined, hashStep, mixed, offsetBasis } from "./hashing.ts"
 
 /** UTF-16 units read from the beginning and from the end. */
@@ -58,15 +58,13 @@ const beginnings = new Set<number>()
 /** What stands for a listed beginning among the tokens; words that begin so are noted from now on. */
 export const listBeginning = (letters: string): number => {
   let hash = offsetBasis
-  for (let at = 0; at < letters.length; at++) hash = hashStep(hash, foldOf(letters.charCodeAt(at)))
+  for (let at = 0; at < letters.length; at++) hash = hashStep(hash, foldIn(infoOf(letters.charCodeAt(at))))
   beginningFilter[hash & filterMask] = 1
   beginnings.add(hash)
   return beginningToken(hash)
 }
 
 const beginningToken = (hash: number): number => combined(hash, 42)
-
-const isCapital = (code: number): boolean => (code >= 65 && code <= 90) || (code >= 0xc0 && code <= 0xde)
 
 /** Reads a word that begins at `at`; says where it ends. */
 const readWord = (buffer: TokenBuffer, text: string, at: number, to: number): number => {
@@ -77,24 +75,26 @@ const readWord = (buffer: TokenBuffer, text: string, at: number, to: number): nu
   let afterSmall = false
   let end = at
   while (end < to) {
-    const code = text.charCodeAt(end)
-    const kind = kindOf(code)
+    const info = infoOf(text.charCodeAt(end))
+    const kind = kindIn(info)
     if (kind !== TokenKind.word && kind !== TokenKind.number) break
-    hash = hashStep(hash, foldOf(code))
+    hash = hashStep(hash, foldIn(info))
+    end++
     if (beginningFilter[hash & filterMask] === 1 && beginnings.has(hash)) beginning = hash
-    if (isCapital(code)) {
+    if ((info & capitalMark) !== 0) {
       capitals++
       if (afterSmall) buffer.camelCase++
       afterSmall = false
     } else {
       afterSmall = true
-      if (code === 95 && end > at) buffer.snakeCase++
-      else if (code > 127 && code < 0x180) buffer.accents++
+      if ((info & accentMark) !== 0) buffer.accents++
+      else if (foldIn(info) === 95 && end - at > 1) buffer.snakeCase++
     }
-    end++
   }
-  buffer.upperCase += capitals
-  if (isCapital(text.charCodeAt(at))) buffer.capitalised++
+  if (capitals > 0) {
+    buffer.upperCase += capitals
+    if ((infoOf(text.charCodeAt(at)) & capitalMark) !== 0) buffer.capitalised++
+  }
   if (end < to && text.charCodeAt(end) === 40) buffer.calls++
   const word = mixed(hash)
   buffer.hashes[token] = word
@@ -112,7 +112,7 @@ const readNumber = (buffer: TokenBuffer, text: string, at: number, to: number): 
   let end = at
   while (end < to) {
     const code = text.charCodeAt(end)
-    if (kindOf(code) !== TokenKind.number) {
+    if (kindIn(infoOf(code)) !== TokenKind.number) {
       const next = end + 1 < to ? text.charCodeAt(end + 1) : 0
       if ((code !== 46 && code !== 44) || next < 48 || next > 57) break
     } else size++
@@ -129,7 +129,7 @@ const readNumber = (buffer: TokenBuffer, text: string, at: number, to: number): 
 
 const readSign = (buffer: TokenBuffer, text: string, at: number, kind: number): number => {
   const token = buffer.length
-  const folded = foldOf(text.charCodeAt(at))
+  const folded = foldIn(infoOf(text.charCodeAt(at)))
   const hash = mixed(hashStep(offsetBasis, folded))
   if (kind === TokenKind.ideograph) buffer.ideographs++
   else buffer.signs++
@@ -163,7 +163,7 @@ const readRange = (buffer: TokenBuffer, text: string, from: number, to: number):
   let indent = 0
   while (at < to) {
     const code = text.charCodeAt(at)
-    const kind = kindOf(code)
+    const kind = kindIn(infoOf(code))
     if (kind === TokenKind.space) {
       if (code === 10) {
         buffer.newlines++
