@@ -71,3 +71,10 @@ describe("what few clients can read", () => {
     }
   })
 })
+
+it("passes nothing behind an event that has a token and ends in an error at once", () => {
+  const failing = event({ choices: [{ delta: { content: "a" }, finish_reason: "error" }] })
+  const read = scanned(failing + delta("b"), 1_000, false)
+  assert.strictEqual(read.passed, "")
+  assert.deepStrictEqual(read, scanned(failing + delta("b"), failing.length, false))
+})

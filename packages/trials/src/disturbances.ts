@@ -50,13 +50,9 @@ const diskEpisode = ({ did, disk }: Disturbed) =>
   disk === undefined
     ? Effect.void
     : Effect.acquireUseRelease(
-        Effect.sync(disk.fill),
+        disk.fill,
         () => Effect.sleep("1500 millis"),
-        () =>
-          Effect.sync(() => {
-            disk.free()
-            did("disk full")
-          })
+        () => Effect.map(disk.free, () => did("disk full"))
       )
 
 /** Until it is interrupted. */

@@ -66,7 +66,11 @@ const scanned = (bytes: Buffer, cuts: ReadonlyArray<number>) => {
   }
   passed.push(scanner.finish())
   const { complete, error, finishReason, sawToken, usage } = scanner
-  return { text: Buffer.concat(passed).toString("latin1"), complete, error, finishReason, sawToken, usage }
+  // An empty line more says nothing.
+  const text = Buffer.concat(passed)
+    .toString("latin1")
+    .replaceAll(/(?:\r?\n){2,}/g, "\n\n")
+  return { text, complete, error, finishReason, sawToken, usage }
 }
 
 /** The data of each whole event, as a client puts it together. */

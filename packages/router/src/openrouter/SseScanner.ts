@@ -173,7 +173,8 @@ export class SseScanner {
     }
     kept.push(events.subarray(runStart, eventStart))
     // Behind the first token events need not be read one by one.
-    if (opening && this.sawToken && eventStart < events.length) kept.push(this.#pass(events.subarray(eventStart)))
+    const goesOn = opening && this.sawToken && !this.done && this.error === undefined
+    if (goesOn && eventStart < events.length) kept.push(this.#pass(events.subarray(eventStart)))
     return kept.length === 1 && kept[0] !== undefined ? kept[0] : Buffer.concat(kept)
   }
 
