@@ -102,6 +102,8 @@ export const soak = Effect.fn("soak")(function* (options: SoakOptions) {
     ROUTER_CONFIG_PATH: join(directory, "config.json"),
     MODEL_LIST_PATH: join(directory, "models.json")
   })
+  // The thread that answers questions opens the ledger for the first of them.
+  yield* Effect.promise(() => fetch(`${router.url}/usage`).then((response) => response.text()))
   const before = yield* router.facts
   const descriptorsBefore = router.descriptors()
 
