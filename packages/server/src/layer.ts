@@ -10,7 +10,7 @@ import { Telemetry, type TelemetryService } from "@llm-router/router/telemetry/T
 import { startSandbox } from "@llm-router/testing/sandbox"
 import { ByteSize, Clock, Effect, Layer, Redacted } from "effect"
 import { HttpClient, HttpIncomingMessage, HttpMiddleware, HttpRouter } from "effect/http"
-import { HttpApiBuilder, HttpApiScalar } from "effect/http-api"
+import { HttpApiBuilder } from "effect/http-api"
 import { announced } from "./banner.ts"
 import { Admission } from "./http/Admission.ts"
 import { AdminAccessLive, ClientAccessLive } from "./http/authorization.ts"
@@ -18,6 +18,7 @@ import { ChatHandlers } from "./http/chat.ts"
 import { cutStalledClients } from "./http/clientDeadlines.ts"
 import { CompletionsLive } from "./http/completions.ts"
 import { ConfigHandlers } from "./http/config.ts"
+import { DocsLive } from "./http/docs.ts"
 import { DrainingServer, NodeServer } from "./http/DrainingServer.ts"
 import { EdgeLive } from "./http/edge.ts"
 import { HealthHandlers } from "./http/health.ts"
@@ -99,7 +100,7 @@ const routes = Layer.mergeAll(
     Layer.provide(Layer.mergeAll(ChatHandlers, ConfigHandlers, MetricsHandlers, UsageHandlers, HealthHandlers)),
     Layer.provide(Layer.mergeAll(ClientAccessLive, AdminAccessLive))
   ),
-  HttpApiScalar.layer(Api, { path: "/docs" }),
+  DocsLive,
   EdgeLive
 )
 
