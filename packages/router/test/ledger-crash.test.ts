@@ -121,7 +121,7 @@ describe("a log that was cut off", () => {
           fs.writeFileSync(cutPath, whole)
           fs.writeFileSync(`${cutPath}-wal`, log.subarray(0, Math.floor(random() * (log.length + 1))))
           const cut = new LedgerStore(cutPath, undefined, start)
-          const summed = cut.snapshot().sums.reduce((sum, [, tally]) => sum + (tally[places.attempts] ?? 0), 0)
+          const summed = cut.snapshot().sums.reduce((sum, { tally }) => sum + (tally[places.attempts] ?? 0), 0)
           cut.close()
           const stored = storedIn(cutPath)
           assert.deepStrictEqual(

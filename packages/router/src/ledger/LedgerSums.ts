@@ -100,7 +100,7 @@ export class LedgerSums {
   /** Adds what was before: it may come late, when the disk was in trouble at the start. */
   addEarlier(snapshot: Snapshot): void {
     this.#sinceMillis = snapshot.sinceMillis
-    for (const [[, model, category, source], tally] of snapshot.sums) {
+    for (const { category, model, source, tally } of snapshot.sums) {
       const count = (at: number): number => tally[at] ?? 0
       if (count(places.attempts) > 0) {
         const cost = amountOf(tally, "cost")

@@ -6,10 +6,18 @@ import { hoursPerDay, Rollup, type Series, seriesColumns, seriesOfRow } from "./
 import type { LedgerRow, RequestRow } from "./rows.ts"
 import { type Tally, tallyColumns, tallyFrom, tallySql } from "./tally.ts"
 
+/** What has been counted for one model, category and source. */
+interface EarlierSum {
+  readonly model: string
+  readonly category: string
+  readonly source: string
+  readonly tally: Tally
+}
+
 /** What `/metrics` needs of the time before this process. */
 export interface Snapshot {
   readonly sinceMillis: number
-  readonly sums: ReadonlyArray<readonly [series: Series, tally: Tally]>
+  readonly sums: ReadonlyArray<EarlierSum>
   /** In milliseconds, of the last requests, oldest first. */
   readonly latencies: ReadonlyArray<number>
   readonly recent: ReadonlyArray<RequestRow>
@@ -175,8 +183,8 @@ export class LedgerStore {
   snapshot(): Snapshot {
     const since = this.#db.prepare("SELECT min(started_at) AS since FROM runs").get()?.["since"]
     const sums = this.#db.prepare(
-      `SELECT ${seriesColumns.map((column) => `s.${column}`).join(", ")}, ${tallySql((column) => `t.${column}`)}
-       FROM rollup_totals t JOIN series s ON s.id = t.series`
+      `SELECT s.model, s.category, s.source, ${tallySql((column) => `sum(t.${column})`)}
+       FROM rollup_totals t JOIN series s ON s.id = t.series GROUP BY s.model, s.category, s.source`
     )
     sums.setReturnArrays(true)
     const recent = this.#db.prepare(`SELECT ${requestColumns}, (
@@ -187,8 +195,13 @@ export class LedgerStore {
       sinceMillis: Number(since),
       sums: sums.all().map((row) => {
         const values: ReadonlyArray<unknown> = Object.values(row)
-        const [purpose = "", model = "", category = "", source = "", key = "", error = ""] = values.map(String)
-        return [[purpose, model, category, source, key, error], tallyFrom(values, seriesColumns.length)]
+        const [model, category, source] = values
+        return {
+          model: String(model),
+          category: String(category),
+          source: String(source),
+          tally: tallyFrom(values, 3)
+        }
       }),
       latencies: this.#db
         .prepare("SELECT latency_ms FROM requests ORDER BY id DESC LIMIT ?")
