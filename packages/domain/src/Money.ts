@@ -20,14 +20,23 @@ export const picoDollarsOf = (usd: string | number): PicoDollars | undefined => 
   const [, sign = "", whole = "", fraction = "", exponent = "0"] = match
   const shift = 12 + Number(exponent) - fraction.length
   if (whole.length + fraction.length > 60 || shift > 60 || shift < -120) return undefined
+  // What upstreams report fits a double exactly, as do its factors, and costs a tenth of the integers below.
+  const small = shift >= 0 && whole.length + fraction.length <= 15 ? Number(whole + fraction) * 10 ** shift : Number.NaN
+  if (Number.isSafeInteger(small)) return BigInt(sign === "-" ? -small : small)
   const digits = BigInt(whole + fraction)
   const divisor = 10n ** BigInt(Math.max(0, -shift))
   const magnitude = shift >= 0 ? digits * 10n ** BigInt(shift) : (digits + divisor / 2n) / divisor
   return sign === "-" ? -magnitude : magnitude
 }
 
-/** For JSON views, where a number is expected. Sum pico-dollars first, convert last. */
-export const dollarsOf = (amount: PicoDollars): number => Number(decimalOf(amount))
+/**
+ * For JSON views, where a number is expected. Sum pico-dollars first, convert last. The quotient of two exact doubles
+ * is the double nearest to the amount, the same that its decimal form would be read as.
+ */
+export const dollarsOf = (amount: PicoDollars): number => {
+  const picos = Number(amount)
+  return Number.isSafeInteger(picos) ? picos / 1e12 : Number(decimalOf(amount))
+}
 
 /** The exact decimal amount in USD, for instance `0.00000015`. */
 export const decimalOf = (amount: PicoDollars): string => {
