@@ -22,6 +22,7 @@ import { NodeServer } from "./DrainingServer.ts"
 import { type EdgeError, internalError, wireErrorOf } from "./errors.ts"
 import { KeyLimits } from "./KeyLimits.ts"
 import { planView } from "./plan.ts"
+import { readingTurns } from "./readingTurns.ts"
 import { jsonBody, requestIdOf } from "./request.ts"
 import { cutOffError, done, errorEvent, keepAliveEvent } from "./sse.ts"
 import { type Headers, writeEnd, writeError, writeJson, writePiece } from "./write.ts"
@@ -94,13 +95,14 @@ export const CompletionsLive = Layer.effectDiscard(
     const { after, now } = yield* Watchdog
     const { keepAliveMillis, maxBodyBytes, sandbox, settings } = yield* ServerSettings
     const keyOf = clientRule(settings)
+    const turnOf = readingTurns(after)
 
     const readChat = Effect.fnUntraced(function* ({ id, request, response }: Call) {
       const keyId = keyOf(request)
       if (typeof keyId !== "string") return yield* keyId
       yield* limits.admit(keyId)
       const ticket = yield* admission.enter
-      const body = yield* jsonBody(request, response, maxBodyBytes, ticket)
+      const body = yield* jsonBody(request, response, { maxBytes: maxBodyBytes, ticket, turn: turnOf(request) })
       yield* ticket.place
       const at = performance.now()
       return { at, chat: yield* Effect.fromResult(parseChatRequest(id, signalsOf(request, keyId), body)) }

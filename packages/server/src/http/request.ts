@@ -6,6 +6,7 @@ import { Effect } from "effect"
 import { randomUUID } from "node:crypto"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { noRoomForBody, type Ticket } from "./Admission.ts"
+import type { Turn } from "./readingTurns.ts"
 
 /** As Node and the framework give them: in lower case, one value each but for few. */
 export type RequestHeaders = Readonly<Record<string, string | ReadonlyArray<string> | undefined>>
@@ -23,25 +24,33 @@ const jsonType = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i
 
 export const isJsonType = (contentType: string): boolean => jsonType.test(contentType)
 
+export interface BodyBounds {
+  readonly maxBytes: number
+  /** For what bodies hold in memory together. */
+  readonly ticket: Ticket
+  /** Among the large bodies that are being read. */
+  readonly turn: Turn
+}
+
 /** The bytes of a JSON body. Whether they are JSON is the reader's to see. */
 export const jsonBody = (
   request: IncomingMessage,
   response: ServerResponse,
-  maxBytes: number,
-  ticket: Ticket
+  bounds: BodyBounds
 ): Effect.Effect<Buffer, InvalidRequest | Overloaded> => {
   if (!isJsonType(request.headers["content-type"] ?? "")) return Effect.fail(unsupportedMediaType())
   // Seen before a client that waits for "100 Continue" has sent anything of it.
-  if (Number(request.headers["content-length"] ?? 0) > maxBytes) return Effect.fail(bodyTooLarge(maxBytes))
+  if (Number(request.headers["content-length"] ?? 0) > bounds.maxBytes) {
+    return Effect.fail(bodyTooLarge(bounds.maxBytes))
+  }
   if (request.headers.expect !== undefined) response.writeContinue()
-  return readBody(request, maxBytes, ticket)
+  return readBody(request, bounds)
 }
 
 /** Reads a body up to its bound. What is over it is refused while it comes, not after. */
 const readBody = (
   source: IncomingMessage,
-  maxBytes: number,
-  ticket: Ticket
+  { maxBytes, ticket, turn }: BodyBounds
 ): Effect.Effect<Buffer, InvalidRequest | Overloaded> =>
   Effect.callback<Buffer, InvalidRequest | Overloaded>((resume) => {
     const parts: Array<Buffer> = []
@@ -50,12 +59,16 @@ const readBody = (
       length += part.length
       if (length > maxBytes) settle(Effect.fail(bodyTooLarge(maxBytes)))
       else if (!ticket.hold(part.length)) settle(Effect.fail(noRoomForBody))
-      else parts.push(part)
+      else {
+        parts.push(part)
+        turn.took(length)
+      }
     }
     const onEnd = () =>
       settle(Effect.succeed(parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts, length)))
     const onError = () => settle(Effect.fail(unreadable()))
     const stop = () => {
+      turn.end()
       source.off("data", onData).off("end", onEnd).off("error", onError).off("close", onError)
     }
     const settle = (result: Effect.Effect<Buffer, InvalidRequest | Overloaded>) => {
