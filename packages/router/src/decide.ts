@@ -13,7 +13,7 @@ import { classifyByKeywords } from "./classifiers/keywords.ts"
 import { type Conversation, continued, inContext, resumed, type TurnInContext } from "./conversation.ts"
 import { leaningIn, rereadTurns } from "./earlierTurns.ts"
 import { type HumanWords, humanWords } from "./humanWords.ts"
-import { type ConversationKeys, conversationKeys, ConversationMemory, type Recalled } from "./sessions.ts"
+import { type ConversationKeys, conversationKeys, ConversationMemory, type Recalled, sessionIdOf } from "./sessions.ts"
 import { propagationHeaders } from "./telemetry/propagation.ts"
 import type { Span } from "./telemetry/Span.ts"
 import { toolsNeeded } from "./toolsNeeded.ts"
@@ -181,18 +181,17 @@ export class Decisions extends Context.Service<
           },
           decide: Effect.fnUntraced(function* (config, request, span) {
             const words = humanWords(request)
-            const keys = conversationKeys(request, words)
-            const sessionId = keys.session
             if (!routedNames.has(request.model)) {
               const decision = yield* forced(config, request)
               return {
                 decision,
                 ownsModels: decision.category === directCategory,
-                sessionId,
+                sessionId: sessionIdOf(request, words),
                 turn: undefined,
                 cost: 0n
               }
             }
+            const keys = conversationKeys(request, words)
             const recalled = isAgents(words) ? undefined : memory.recall(keys, now())
             const before = recalled?.conversation
             const asker: Asker = {
@@ -204,7 +203,7 @@ export class Decisions extends Context.Service<
             const routed = (decision: Decision, after: Conversation | undefined): Decided => ({
               decision,
               ownsModels: false,
-              sessionId,
+              sessionId: keys.session,
               turn: words.kind === "turn" ? { keys, before, after } : undefined,
               cost: asker.spent
             })

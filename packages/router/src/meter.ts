@@ -86,16 +86,15 @@ export class Meter {
       const { ledger, permit } = this.#context
       this.#ended = this.#entry(end, facts)
       ledger.appendAttempt(this.#ended)
-      this.#observe(this.#ended, end, facts)
+      this.#observe(this.#ended, end)
       return permit.settle(outcomeOf(end))
     })
 
-  #observe(entry: LedgerEntry, end: MeterEnd, facts: AnswerFacts | undefined): void {
-    const { metrics, prices, role, span } = this.#context
+  #observe(entry: LedgerEntry, end: MeterEnd): void {
+    const { metrics, role, span } = this.#context
     const reason = end._tag === "Failed" ? end.error.reason : undefined
     if (span !== undefined) endAttemptSpan(span, entry, reason)
     if (metrics === undefined) return
-    const table = entry.costSource === "reported" && facts?.usage !== undefined ? prices(entry.model) : undefined
     metrics.callEnded(
       {
         model: entry.model,
@@ -108,8 +107,7 @@ export class Meter {
         inputTokens: entry.inputTokens,
         outputTokens: entry.outputTokens,
         cost: entry.cost,
-        costSource: entry.costSource,
-        tableCost: table === undefined ? undefined : costOf(table, entry)
+        costSource: entry.costSource
       },
       span
     )

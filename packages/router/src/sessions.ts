@@ -19,13 +19,8 @@ const namedSession = (request: ChatRequest, words: HumanWords): string | undefin
     longestSessionId
   )
 
-/**
- * A stable id of the conversation: the caller's own where there is one, else a digest of how the conversation began,
- * which every later request of it repeats.
- */
-const sessionIdOf = (request: ChatRequest, words: HumanWords): string => {
-  const named = namedSession(request, words)
-  if (named !== undefined) return named
+/** A digest of how the conversation began, which every later request of it repeats. */
+const beginningOf = (request: ChatRequest): string => {
   const system = request.messages.find((message) => message.role === "system" || message.role === "developer")
   const first = request.messages.find((message) => message.role === "user")
   const beginning = [system, first].map((message) =>
@@ -33,6 +28,10 @@ const sessionIdOf = (request: ChatRequest, words: HumanWords): string => {
   )
   return hash("sha256", [...beginning, request.user ?? ""].join("\0"), "base64url")
 }
+
+/** A stable id of the conversation, for the upstream: the caller's own where there is one. */
+export const sessionIdOf = (request: ChatRequest, words: HumanWords): string =>
+  namedSession(request, words) ?? beginningOf(request)
 
 /** What is remembered of a conversation's last turn. */
 interface LastTurn {
@@ -79,11 +78,12 @@ export interface ConversationKeys {
 export const conversationKeys = (request: ChatRequest, words: HumanWords): ConversationKeys => {
   const previous = words.earlier[0]
   const { keyId } = request.client
-  const session = sessionIdOf(request, words)
+  const named = namedSession(request, words)
+  const session = named ?? beginningOf(request)
   return {
     session,
     owned: `${keyId}\0${session}`,
-    isNamed: namedSession(request, words) !== undefined,
+    isNamed: named !== undefined,
     user: request.user === undefined ? undefined : `${keyId}\0user\0${request.user.slice(0, longestSessionId)}`,
     turn: words.text === "" && words.inToolLoop ? undefined : Hash.string(words.text),
     previousTurn: previous === undefined ? undefined : Hash.string(previous)

@@ -15,10 +15,9 @@ const timers = () => {
       return () => void due.delete(callback)
     },
     pass: () => {
-      for (const callback of [...due]) {
-        due.delete(callback)
-        callback()
-      }
+      const round = Array.from(due)
+      due.clear()
+      for (const callback of round) callback()
     }
   }
 }

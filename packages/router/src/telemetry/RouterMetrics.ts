@@ -4,13 +4,11 @@
  */
 import { directCategory, type Decision } from "@llm-router/domain/Decision"
 import type { ModelErrorReason } from "@llm-router/domain/ModelError"
-import type { PicoDollars } from "@llm-router/domain/Money"
+import { dollarsOf, type PicoDollars } from "@llm-router/domain/Money"
 import { modelsOf, type RouterConfig } from "@llm-router/domain/RouterConfig"
 import { metrics, otherValue } from "../telemetry.ts"
 import { type AnyFamily, type HistogramSeries, histograms, numbers } from "./instruments.ts"
 import type { Span } from "./Span.ts"
-
-const picoDollarsPerDollar = 1e12
 
 /** The categories of what no chain of the configuration was chosen for. */
 const ownCategories = [directCategory, "classification", "undecided", otherValue]
@@ -47,8 +45,6 @@ export interface EndedCall {
   readonly outputTokens: number
   readonly cost: PicoDollars
   readonly costSource: "reported" | "priced" | "estimated" | "unpriced"
-  /** What the price table says of a call whose cost was reported. */
-  readonly tableCost: PicoDollars | undefined
 }
 
 const observe = (series: HistogramSeries, value: number, span: Span | undefined): void => {
@@ -57,81 +53,52 @@ const observe = (series: HistogramSeries, value: number, span: Span | undefined)
 }
 
 export class RouterMetrics {
-  readonly httpDuration = histograms(metrics.httpDuration)
-  readonly httpActive = numbers(metrics.httpActive)
-  readonly #callDuration = histograms(metrics.callDuration)
-  readonly #firstChunk = histograms(metrics.firstChunk)
-  readonly #tokens = histograms(metrics.tokens)
-  readonly #requests = numbers(metrics.requests)
-  readonly #rescued = numbers(metrics.rescued)
-  readonly #decisions = numbers(metrics.decisions)
-  readonly #confidence = histograms(metrics.confidence)
-  readonly #classifyDuration = histograms(metrics.classifyDuration)
-  readonly #attempts = numbers(metrics.attempts)
-  readonly #fallbacks = numbers(metrics.fallbacks)
-  readonly breakerState = numbers(metrics.breakerState)
-  readonly #breakerTransitions = numbers(metrics.breakerTransitions)
-  readonly #overhead = histograms(metrics.overhead)
-  readonly #cost = numbers(metrics.cost)
-  readonly #costMissing = numbers(metrics.costMissing)
-  readonly #costDrift = numbers(metrics.costDrift)
-  readonly ledgerQueue = numbers(metrics.ledgerQueue)
-  readonly #ledgerCommit = histograms(metrics.ledgerCommit)
-  readonly #ledgerFailures = numbers(metrics.ledgerFailures)
-  readonly ledgerLost = numbers(metrics.ledgerLost)
-  readonly telemetryDropped = numbers(metrics.telemetryDropped)
-  readonly eventLoopP50 = numbers(metrics.eventLoopP50)
-  readonly eventLoopP99 = numbers(metrics.eventLoopP99)
-  readonly eventLoopMax = numbers(metrics.eventLoopMax)
-  readonly cpuTime = numbers(metrics.cpuTime)
-  readonly memory = numbers(metrics.memory)
-  readonly startTime = numbers(metrics.startTime)
-  readonly uptime = numbers(metrics.uptime)
-
   /** Every metric, in the order of `telemetry.ts`. */
-  readonly families: ReadonlyArray<AnyFamily> = [
-    this.httpDuration,
-    this.httpActive,
-    this.#callDuration,
-    this.#firstChunk,
-    this.#tokens,
-    this.#requests,
-    this.#rescued,
-    this.#decisions,
-    this.#confidence,
-    this.#classifyDuration,
-    this.#attempts,
-    this.#fallbacks,
-    this.breakerState,
-    this.#breakerTransitions,
-    this.#overhead,
-    this.#cost,
-    this.#costMissing,
-    this.#costDrift,
-    this.ledgerQueue,
-    this.#ledgerCommit,
-    this.#ledgerFailures,
-    this.ledgerLost,
-    this.telemetryDropped,
-    this.eventLoopP50,
-    this.eventLoopP99,
-    this.eventLoopMax,
-    this.cpuTime,
-    this.memory,
-    this.startTime,
-    this.uptime
-  ]
+  readonly families: Array<AnyFamily> = []
+  readonly httpDuration = this.#listed(histograms(metrics.httpDuration))
+  readonly httpActive = this.#listed(numbers(metrics.httpActive))
+  readonly #callDuration = this.#listed(histograms(metrics.callDuration))
+  readonly #firstChunk = this.#listed(histograms(metrics.firstChunk))
+  readonly #tokens = this.#listed(histograms(metrics.tokens))
+  readonly #requests = this.#listed(numbers(metrics.requests))
+  readonly #rescued = this.#listed(numbers(metrics.rescued))
+  readonly #decisions = this.#listed(numbers(metrics.decisions))
+  readonly #confidence = this.#listed(histograms(metrics.confidence))
+  readonly #classifyDuration = this.#listed(histograms(metrics.classifyDuration))
+  readonly #attempts = this.#listed(numbers(metrics.attempts))
+  readonly #fallbacks = this.#listed(numbers(metrics.fallbacks))
+  readonly breakerState = this.#listed(numbers(metrics.breakerState))
+  readonly #breakerTransitions = this.#listed(numbers(metrics.breakerTransitions))
+  readonly #overhead = this.#listed(histograms(metrics.overhead))
+  readonly #cost = this.#listed(numbers(metrics.cost))
+  readonly #costMissing = this.#listed(numbers(metrics.costMissing))
+  readonly costDrift = this.#listed(numbers(metrics.costDrift))
+  readonly ledgerQueue = this.#listed(numbers(metrics.ledgerQueue))
+  readonly #ledgerCommit = this.#listed(histograms(metrics.ledgerCommit))
+  readonly #ledgerFailures = this.#listed(numbers(metrics.ledgerFailures))
+  readonly ledgerLost = this.#listed(numbers(metrics.ledgerLost))
+  readonly telemetryDropped = this.#listed(numbers(metrics.telemetryDropped))
+  readonly eventLoopP50 = this.#listed(numbers(metrics.eventLoopP50))
+  readonly eventLoopP99 = this.#listed(numbers(metrics.eventLoopP99))
+  readonly eventLoopMax = this.#listed(numbers(metrics.eventLoopMax))
+  readonly cpuTime = this.#listed(numbers(metrics.cpuTime))
+  readonly memory = this.#listed(numbers(metrics.memory))
+  readonly startTime = this.#listed(numbers(metrics.startTime))
+  readonly uptime = this.#listed(numbers(metrics.uptime))
 
   #config: RouterConfig | undefined
   #models: ReadonlySet<string> = new Set()
   #categories: ReadonlySet<string> = new Set()
-  /** Sums of reported costs and of the table's for the same calls, by model. */
-  readonly #drift = new Map<string, { reported: number; table: number }>()
   /** Models outside the chains that are known all the same: those that classify. */
   readonly #classifierModels: ReadonlyArray<string>
 
   constructor(classifierModels: ReadonlyArray<string> = []) {
     this.#classifierModels = classifierModels
+  }
+
+  #listed<A extends AnyFamily>(family: A): A {
+    this.families.push(family)
+    return family
   }
 
   /** The models and categories of this configuration are values of labels from here on, and their counters stand at 0. */
@@ -187,18 +154,8 @@ export class RouterMetrics {
     if (call.role !== undefined) this.#attempts.at(model, call.role, call.outcome).add(1)
     if (call.costSource === "unpriced") this.#costMissing.at(model).add(1)
     else if (call.cost > 0n) {
-      const dollars = Number(call.cost) / picoDollarsPerDollar
-      this.#cost.at(model, this.categoryLabel(call.category), call.costSource).add(dollars)
-      if (call.tableCost !== undefined) this.#drifted(model, dollars, Number(call.tableCost) / picoDollarsPerDollar)
+      this.#cost.at(model, this.categoryLabel(call.category), call.costSource).add(dollarsOf(call.cost))
     }
-  }
-
-  #drifted(model: string, reported: number, table: number): void {
-    const sums = this.#drift.get(model) ?? { reported: 0, table: 0 }
-    sums.reported += reported
-    sums.table += table
-    this.#drift.set(model, sums)
-    if (sums.table > 0) this.#costDrift.at(model).set(sums.reported / sums.table - 1)
   }
 
   /** The chain goes on behind this model. */

@@ -144,23 +144,27 @@ export const CompletionsLive = Layer.effectDiscard(
       )
     }
 
-    const answerRouted = (call: Call, chat: ChatRequest, routed: Routed): Effect.Effect<void, never, Scope.Scope> => {
-      const settled = chat.stream ? aliveUntilAnswered(call, routed) : () => undefined
-      return Effect.matchEffect(
-        Effect.onExit(routed.answer, () => Effect.sync(settled)),
-        {
-          onSuccess: (answer) => {
-            if (answer._tag === "Json") return answerWhole(call, routed, answer)
-            begin(call, routed)
-            return relay(call, answer)
-          },
-          onFailure: (error: RouteError) =>
-            call.response.headersSent
-              ? writeEnd(call.response, errorEvent(wireErrorOf(error)))
-              : writeError(call.response, wireErrorOf(error), decisionHeaders(call, routed))
-        }
-      )
-    }
+    /** The answer; a stream's client gets signs of life until it is there. */
+    const awaited = (call: Call, chat: ChatRequest, routed: Routed): Routed["answer"] =>
+      chat.stream
+        ? Effect.suspend(() => {
+            const settled = aliveUntilAnswered(call, routed)
+            return Effect.onExit(routed.answer, () => Effect.sync(settled))
+          })
+        : routed.answer
+
+    const answerRouted = (call: Call, chat: ChatRequest, routed: Routed): Effect.Effect<void, never, Scope.Scope> =>
+      Effect.matchEffect(awaited(call, chat, routed), {
+        onSuccess: (answer) => {
+          if (answer._tag === "Json") return answerWhole(call, routed, answer)
+          begin(call, routed)
+          return relay(call, answer)
+        },
+        onFailure: (error: RouteError) =>
+          call.response.headersSent
+            ? writeEnd(call.response, errorEvent(wireErrorOf(error)))
+            : writeError(call.response, wireErrorOf(error), decisionHeaders(call, routed))
+      })
 
     const refuse = (call: Call, error: EdgeError): Effect.Effect<void> =>
       writeError(call.response, wireErrorOf(error), call.headers)

@@ -1,9 +1,11 @@
 /** What is read when metrics are: circuits, the ledger's queue, the process. */
+import type { PicoDollars } from "@llm-router/domain/Money"
 import { modelsOf } from "@llm-router/domain/RouterConfig"
 import { CircuitBreaker, type CircuitState } from "@llm-router/router/CircuitBreaker"
 import { circuitOf } from "@llm-router/router/Classifier"
 import { ConfigStore } from "@llm-router/router/ConfigStore"
 import { CostLedger } from "@llm-router/router/CostLedger"
+import type { RouterMetrics } from "@llm-router/router/telemetry/RouterMetrics"
 import { Telemetry } from "@llm-router/router/telemetry/Telemetry"
 import { Effect, Layer } from "effect"
 import { monitorEventLoopDelay } from "node:perf_hooks"
@@ -37,6 +39,17 @@ const eventLoopDelay = (histogram: ReturnType<typeof monitorEventLoopDelay>) => 
   }
 }
 
+/** Sums of what was reported and of what the price table says of the same calls, under the models that labels know. */
+const driftByLabel = (drifts: ReturnType<CostLedger["Service"]["drift"]>, metrics: RouterMetrics) => {
+  const sums = new Map<string, { readonly computed: PicoDollars; readonly reported: PicoDollars }>()
+  for (const [model, { computed, reported }] of drifts) {
+    const label = metrics.modelLabel(model)
+    const sum = sums.get(label)
+    sums.set(label, { computed: computed + (sum?.computed ?? 0n), reported: reported + (sum?.reported ?? 0n) })
+  }
+  return [...sums].filter(([, { computed }]) => computed > 0n)
+}
+
 export const gauges = Layer.effectDiscard(
   Effect.gen(function* () {
     const telemetry = yield* Telemetry
@@ -60,6 +73,9 @@ export const gauges = Layer.effectDiscard(
       const views = yield* circuits.views
       for (const key of [...modelsOf(config), circuitOf("ollama"), circuitOf("api")]) {
         metrics.breakerState.at(key).set(stateNumbers[views.get(key)?.state ?? "closed"])
+      }
+      for (const [model, { computed, reported }] of driftByLabel(ledger.drift(), metrics)) {
+        metrics.costDrift.at(model).set(Number(reported) / Number(computed) - 1)
       }
       const { lost, queued } = ledger.status()
       metrics.ledgerQueue.at().set(queued)
