@@ -29,6 +29,7 @@ import type { Chunk } from "./openrouter/Exchange.ts"
 import { type Plan, planOf } from "./plan.ts"
 import { pricesUnder } from "./pricing.ts"
 import { type Arrival, RequestTelemetry } from "./telemetry/RequestTelemetry.ts"
+import { logIdsOf } from "./telemetry/Span.ts"
 import { Telemetry } from "./telemetry/Telemetry.ts"
 import { UpstreamStatus } from "./UpstreamStatus.ts"
 import { Watchdog } from "./Watchdog.ts"
@@ -169,6 +170,7 @@ export class Router extends Context.Service<
         }
 
         const metered = (
+          request: ChatRequest,
           { answer, meter, model }: MeteredAnswer,
           { record, spent }: ReturnType<typeof outcomeRecorder>,
           told: RequestTelemetry
@@ -194,7 +196,11 @@ export class Router extends Context.Service<
             completed: Effect.suspend(() => ended({ _tag: "Complete" }, answer.facts())),
             brokeOff: (reason) => {
               const error = new ModelError({ model, reason })
-              return Effect.as(ended({ _tag: "Failed", error }, answer.facts(), reason._tag), error)
+              return ended({ _tag: "Failed", error }, answer.facts(), reason._tag).pipe(
+                Effect.andThen(Effect.logWarning(`${model} broke off its answer: ${error.message}`)),
+                Effect.annotateLogs({ request_id: request.id, model, reason: reason._tag, ...logIdsOf(told.span) }),
+                Effect.as(error)
+              )
             }
           })
         }
@@ -251,7 +257,7 @@ export class Router extends Context.Service<
               answer: atExit(Effect.sync(() => record(false, "cancelled"))).pipe(
                 Effect.andThen(opened),
                 Effect.matchEffect({
-                  onSuccess: (answer) => metered(answer, recorder, told),
+                  onSuccess: (answer) => metered(request, answer, recorder, told),
                   onFailure: (error): Effect.Effect<RoutedAnswer, RouteError> => {
                     record(false, error._tag)
                     return Effect.andThen(ledger.committed, Effect.fail(error))

@@ -58,6 +58,13 @@ describe("a log line", () => {
           reason: "Unavailable",
           ...idsOf("request-one")
         })
+        assert.deepInclude(line("b/two broke off its answer"), {
+          level: "WARN",
+          request_id: "request-two",
+          model: "b/two",
+          reason: "CutOff",
+          ...idsOf("request-two")
+        })
         assert.deepInclude(line("The circuit of b/two is now open"), {
           level: "WARN",
           from: "closed",
