@@ -57,10 +57,18 @@ class Question implements Equal.Equal {
   readonly text: string
   /** Who asked first: it pays. */
   readonly asker: Asker
+  /** The embedded classifier's, once it was asked. */
+  guess: EmbeddedClassification | undefined
+  #byKeywords: { readonly verdict: Classification | undefined } | undefined
   constructor(config: RouterConfig, text: string, asker: Asker) {
     this.config = config
     this.text = text
     this.asker = asker
+  }
+  /** What the keyword rules say; they are asked first and last, and read the text once. */
+  get byKeywords(): Classification | undefined {
+    this.#byKeywords ??= { verdict: classifyByKeywords(this.config, this.text) }
+    return this.#byKeywords.verdict
   }
   [Equal.symbol](that: unknown): boolean {
     return that instanceof Question && that.text === this.text && that.config.etag === this.config.etag
@@ -109,21 +117,22 @@ export class Classifier extends Context.Service<
         const isSure = ({ confidence, margin }: EmbeddedClassification): boolean =>
           confidence >= settings.embeddedThreshold && margin >= leastMargin
 
+        const guessOf = (question: Question): EmbeddedClassification =>
+          (question.guess ??= embedded.classify(question.text))
+
         /** What is known in the process already, without asking a language model; `undefined` is unsure. */
-        const knownAtOnce = ({ config, text }: Question): Verdict | undefined => {
-          const byKeywords = classifyByKeywords(config, text)
+        const knownAtOnce = (question: Question): Verdict | undefined => {
+          const { byKeywords, config } = question
           if (byKeywords !== undefined && config.categories.get(byKeywords.category)?.builtin === false) {
             return { source: "keywords", classification: byKeywords }
           }
-          const guess = embedded.classify(config, text)
+          const guess = guessOf(question)
           return isSure(guess) ? { source: "embedded", classification: guess } : undefined
         }
 
         /** Nobody was sure: the best guess that there is. */
         const lastResort = (question: Question): Verdict =>
-          asksEmbedded
-            ? unsureVerdict(question, embedded.classify(question.config, question.text))
-            : keywordVerdict(question)
+          asksEmbedded ? unsureVerdict(question, guessOf(question)) : keywordVerdict(question)
 
         /** Asks a language model behind its circuit; no verdict is `undefined`, whatever the reason. */
         const ask = Effect.fnUntraced(function* (backend: Backend, { asker, config, text }: Question) {
@@ -190,10 +199,8 @@ export class Classifier extends Context.Service<
 
 const nothingSure: Verdict = { source: "default", classification: undefined }
 
-const keywordVerdict = ({ config, text }: Question): Verdict => {
-  const classification = classifyByKeywords(config, text)
-  return classification === undefined ? nothingSure : { source: "keywords", classification }
-}
+const keywordVerdict = ({ byKeywords }: Question): Verdict =>
+  byKeywords === undefined ? nothingSure : { source: "keywords", classification: byKeywords }
 
 /** Sure enough to be taken before the embedded classifier's guess, where that is unsure. */
 const clearKeywords = 0.75

@@ -1,5 +1,3 @@
-import { builtinCategories } from "@llm-router/domain/builtinCategories"
-import type { RouterConfig } from "@llm-router/domain/RouterConfig"
 import { Effect, Exit } from "effect"
 import { readFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
@@ -8,18 +6,9 @@ import { featureCount, featuresOf, regions } from "../src/classifiers/embedded/f
 import { decodeWeights, encodeWeights, readWeights, weightsFile } from "../src/classifiers/embedded/weights.ts"
 import { EmbeddedClassifier } from "../src/classifiers/embedded.ts"
 
-const config: RouterConfig = {
-  etag: "test",
-  circuit: { failureThreshold: 3, openMillis: 1 },
-  prices: new Map(),
-  categories: new Map(builtinCategories.map((category) => [category.name, category]))
-}
-
 const classify = (text: string) =>
   Effect.runSync(
-    Effect.map(EmbeddedClassifier, (embedded) => embedded.classify(config, text)).pipe(
-      Effect.provide(EmbeddedClassifier.layer)
-    )
+    Effect.map(EmbeddedClassifier, (embedded) => embedded.classify(text)).pipe(Effect.provide(EmbeddedClassifier.layer))
   )
 
 const copyOf = (text: string) => {

@@ -5,6 +5,7 @@ import { type ChatRequest, parseChatRequest } from "@llm-router/domain/ChatReque
 import { Result, Schema } from "effect"
 import { readFileSync } from "node:fs"
 
+/** Of the authored prompts and dialogues: one file of prompts each. */
 export const labels = [
   "code",
   "conversation",

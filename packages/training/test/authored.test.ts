@@ -1,19 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { readdirSync, readFileSync } from "node:fs"
+import { labels } from "../src/dialogues.ts"
 
 const directory = new URL("../data/authored/", import.meta.url)
-
-const labels = [
-  "code",
-  "conversation",
-  "creative",
-  "extraction",
-  "math",
-  "reasoning",
-  "summarization",
-  "translation"
-] as const
 
 const subs: Readonly<Record<string, ReadonlyArray<string>>> = {
   reasoning: ["analysis", "knowledge"],

@@ -3,7 +3,6 @@
  * kinds of request (archetypes), each of which belongs to one of the configuration's categories.
  */
 import type { Candidate, Classification } from "@llm-router/domain/Decision"
-import type { RouterConfig } from "@llm-router/domain/RouterConfig"
 import { Context, Effect, Layer } from "effect"
 import { type Archetype, archetypes, builtinCategoryOf } from "./embedded/archetypes.ts"
 import { featuresOf } from "./embedded/features.ts"
@@ -56,14 +55,14 @@ export class EmbeddedClassifier extends Context.Service<
   EmbeddedClassifier,
   {
     /** Its best guess, however unsure. Pure and synchronous. */
-    readonly classify: (config: RouterConfig, text: string) => EmbeddedClassification
+    readonly classify: (text: string) => EmbeddedClassification
   }
 >()("@llm-router/router/EmbeddedClassifier") {
   static readonly layer = Layer.effect(
     EmbeddedClassifier,
     Effect.map(readWeights, (weights) => {
       const model = modelOf(weights)
-      return EmbeddedClassifier.of({ classify: (_config, text) => folded(model(featuresOf(text))) })
+      return EmbeddedClassifier.of({ classify: (text) => folded(model(featuresOf(text))) })
     })
   )
 }
