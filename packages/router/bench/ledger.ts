@@ -180,7 +180,7 @@ const timed = async (url: string): Promise<number> => {
 const share = (ascending: ReadonlyArray<number>, of: number): string =>
   (ascending[Math.max(0, Math.ceil(ascending.length * of) - 1)] ?? 0).toFixed(0).padStart(6)
 
-const rounds = 20
+const rounds = 40
 
 const readyMillis = async (path: string): Promise<string> => {
   const starts: Array<string> = []

@@ -22,6 +22,7 @@ import { Rollup } from "./ledger/rollup.ts"
 import { attemptRowOf, requestRowOf, settlementRowOf } from "./ledger/rows.ts"
 import { startedWriter } from "./ledger/startedWriter.ts"
 import { type UsageQuery, type UsageReport, usageOfRollup, usageReportOf } from "./ledger/usage.ts"
+import { type UsageFormat, usageText } from "./ledger/usageText.ts"
 import { Telemetry } from "./telemetry/Telemetry.ts"
 import { Watchdog } from "./Watchdog.ts"
 
@@ -69,6 +70,8 @@ export class CostLedger extends Context.Service<
     readonly totals: Effect.Effect<LedgerTotals>
     /** Sums of the time asked for, whole hours at least, of all that was appended before. */
     readonly usage: (query: UsageQuery) => Effect.Effect<UsageReport, LedgerUnavailable>
+    /** The same as its readers get it. */
+    readonly usageText: (query: UsageQuery, format: UsageFormat) => Effect.Effect<Uint8Array, LedgerUnavailable>
     /** Writes a copy to a new file. */
     readonly backup: (path: string) => Effect.Effect<void, LedgerUnavailable>
     readonly status: () => LedgerStatus
@@ -108,6 +111,7 @@ export class CostLedger extends Context.Service<
         committed: Effect.void,
         totals: Effect.sync(() => sums.totals()),
         usage: (query) => Effect.sync(() => usageReportOf(query.groupBy, usageOfRollup(query, rollup))),
+        usageText: (query, format) => Effect.sync(() => usageText(query, usageOfRollup(query, rollup), format)),
         backup: () => new LedgerUnavailable({ message: "The ledger is kept in memory: set LEDGER_PATH to a file." }),
         status: () => ({ state: "ok", message: undefined, queued: 0, lost: 0 }),
         drift: () => sums.driftByModel
@@ -201,6 +205,11 @@ export class CostLedger extends Context.Service<
             const answer = yield* Effect.mapError(reader.ask({ _tag: "Usage", query }), unavailable)
             if (answer._tag !== "Usage") return yield* unavailable("The ledger gave another answer.")
             return usageReportOf(query.groupBy, answer.grouped)
+          }),
+          usageText: Effect.fn("CostLedger.usageText")(function* (query, format) {
+            yield* writer.committed
+            const answer = yield* Effect.mapError(reader.ask({ _tag: "UsageText", query, format }), unavailable)
+            return answer._tag === "UsageText" ? answer.text : yield* unavailable("The ledger gave another answer.")
           }),
           backup: Effect.fn("CostLedger.backup")(function* (target) {
             yield* writer.committed

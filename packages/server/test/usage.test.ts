@@ -1,8 +1,9 @@
 /** `/usage` over HTTP: sums, groups, times, CSV, and what it refuses. */
+import { UsageView } from "@llm-router/api/UsageApi"
 import { FakeOpenRouter } from "@llm-router/testing/FakeOpenRouter"
 import { ok, status } from "@llm-router/testing/script"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Schema } from "effect"
 import { chat, errorOf, get, getJson, setChain, withServer } from "./harness.ts"
 
 /** Three answers of one model, one of another behind a failure, and one that failed altogether. */
@@ -40,6 +41,17 @@ describe("/usage", () => {
         wasted_usd: 0,
         reported: 4
       })
+    }).pipe(withServer())
+  )
+
+  it.live("is what the API describes, and nothing else", () =>
+    Effect.gen(function* () {
+      yield* load
+      const strictly = Schema.decodeUnknownEffect(UsageView, { onExcessProperty: "error" })
+      for (const path of ["/usage", "/usage?group_by=model,error,hour&from=2020-01-01"]) {
+        const view = yield* strictly(yield* getJson(path))
+        assert.isAbove(view.rows.length, 0)
+      }
     }).pipe(withServer())
   )
 

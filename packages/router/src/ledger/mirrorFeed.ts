@@ -75,33 +75,45 @@ export class MirrorFeed {
           Object.values(row).map(String)
         this.mirror.learn(Number(id), [purpose, model, category, source, key, error])
       }
-      this.#loadBefore(db, Number.MAX_SAFE_INTEGER)
+      setImmediate(() => this.#loadOn(db))
     } catch {
       // Questions go to the file meanwhile, and say what is wrong with it.
       this.#stopLoading()
     }
   }
 
-  /** Takes in the latest day before this hour, and the others after whatever else is to do. */
-  #loadBefore(db: DatabaseSync, hour: number): void {
-    const latest = db.prepare("SELECT max(start) AS hour FROM rollup_hours WHERE start < ?").get(hour)?.["hour"]
-    if (typeof latest !== "number") {
-      this.mirror.floor = 0
-      return this.#stopLoading()
-    }
-    const day = Math.floor(latest / hoursPerDay)
-    const statement = db.prepare(daySql)
-    statement.setReturnArrays(true)
-    const rows: ReadonlyArray<unknown> = statement.all(day * hoursPerDay, (day + 1) * hoursPerDay)
-    // As arrays, which is asked for, and of integers, which is what the columns hold; a copy of each row costs seconds.
-    if (!this.mirror.addDay(day, rows as ReadonlyArray<HourSum>)) return this.#stopLoading()
-    setImmediate(() => {
-      if (this.#closed || this.#loading !== db) return
-      try {
-        this.#loadBefore(db, day * hoursPerDay)
-      } catch {
-        this.#stopLoading()
+  /**
+   * Takes in what is missing of the hours from `hour` on, as far as there is room. The file's own answer takes about as
+   * long, and would have to be waited for again by the next question.
+   */
+  loadFrom(hour: number): void {
+    while (this.#loading !== undefined && this.mirror.floor > hour) this.#loadDay(this.#loading)
+  }
+
+  /** Day by day, between whatever else is to do. */
+  #loadOn(db: DatabaseSync): void {
+    if (this.#closed || this.#loading !== db) return
+    this.#loadDay(db)
+    setImmediate(() => this.#loadOn(db))
+  }
+
+  /** Takes in the latest day that is not here, until there is none or no more room, or the file cannot be read. */
+  #loadDay(db: DatabaseSync): void {
+    try {
+      const before = Math.min(this.mirror.floor, Number.MAX_SAFE_INTEGER)
+      const latest = db.prepare("SELECT max(start) AS hour FROM rollup_hours WHERE start < ?").get(before)?.["hour"]
+      if (typeof latest !== "number") {
+        this.mirror.floor = 0
+        return this.#stopLoading()
       }
-    })
+      const day = Math.floor(latest / hoursPerDay)
+      const statement = db.prepare(daySql)
+      statement.setReturnArrays(true)
+      const rows: ReadonlyArray<unknown> = statement.all(day * hoursPerDay, (day + 1) * hoursPerDay)
+      // As arrays, which is asked for, and of integers, which the columns hold; a copy of each row costs seconds.
+      if (!this.mirror.addDay(day, rows as ReadonlyArray<HourSum>)) this.#stopLoading()
+    } catch {
+      this.#stopLoading()
+    }
   }
 }

@@ -9,10 +9,12 @@ import { addTally, emptyTally, type Tally } from "./tally.ts"
 import { unsettledIn } from "./unsettled.ts"
 import { type GroupedUsage, groupedUsage, hoursOf, joinedRows, type UsageQuery } from "./usage.ts"
 import { rowsFromFile } from "./usageSql.ts"
+import { type UsageFormat, usageText } from "./usageText.ts"
 import type { ToFeed } from "./worker.ts"
 
 export type Question =
   | { readonly _tag: "Usage"; readonly query: UsageQuery }
+  | { readonly _tag: "UsageText"; readonly query: UsageQuery; readonly format: UsageFormat }
   | { readonly _tag: "Backup"; readonly path: string }
   | { readonly _tag: "Check" }
   | { readonly _tag: "Unsettled"; readonly sinceMillis: number; readonly most: number }
@@ -21,6 +23,7 @@ export type ToReader = (Question & { readonly id: number }) | ToFeed
 
 export type ReaderAnswer =
   | { readonly _tag: "Usage"; readonly grouped: GroupedUsage }
+  | { readonly _tag: "UsageText"; readonly text: Uint8Array<ArrayBuffer> }
   | { readonly _tag: "Unsettled"; readonly entries: ReadonlyArray<UnsettledEntry> }
   | { readonly _tag: "Done" }
   | { readonly _tag: "Failed"; readonly message: string }
@@ -52,6 +55,7 @@ const usage = (query: UsageQuery): GroupedUsage => {
   const { groupBy } = query
   const [from, to] = hoursOf(query)
   feed?.catchUp()
+  feed?.loadFrom(from)
   const floor = feed?.mirror.floor ?? Number.POSITIVE_INFINITY
   const filed = from < floor ? withDatabase((db) => rowsFromFile(db, groupBy, from, Math.min(to, floor))) : []
   const totals = totalsOf(filed)
@@ -82,6 +86,8 @@ const answerTo = (question: Question): ReaderAnswer => {
   switch (question._tag) {
     case "Usage":
       return { _tag: "Usage", grouped: usage(question.query) }
+    case "UsageText":
+      return { _tag: "UsageText", text: usageText(question.query, usage(question.query), question.format) }
     case "Backup":
       withDatabase((db) => backUp(db, question.path))
       return { _tag: "Done" }
@@ -94,10 +100,11 @@ const answerTo = (question: Question): ReaderAnswer => {
   }
 }
 
-const answer = (message: FromReader): void => {
-  const transfer = message._tag === "Usage" ? [message.grouped.sums.buffer] : []
-  parentPort?.postMessage(message, transfer)
-}
+/** What is large is handed over, not copied. */
+const handedOver = (answer: ReaderAnswer): Array<ArrayBuffer> =>
+  answer._tag === "Usage" ? [answer.grouped.sums.buffer] : answer._tag === "UsageText" ? [answer.text.buffer] : []
+
+const answer = (message: FromReader): void => parentPort?.postMessage(message, handedOver(message))
 
 parentPort?.on("message", (message: ToReader) => {
   if (message._tag === "Feed") {

@@ -38,7 +38,7 @@ export const tallyColumns = [...firstColumns, ...driftColumns] as const
 export type TallyColumn = (typeof tallyColumns)[number]
 
 /** Sums, in the order of `tallyColumns`. */
-export type Tally = Array<number>
+export type Tally = Array<number> | Float64Array<ArrayBuffer>
 
 const amounts = ["cost", "wasted", "billed", "computed"] as const
 export type Amount = (typeof amounts)[number]
@@ -49,16 +49,16 @@ export const places = Object.fromEntries(tallyColumns.map((column, index) => [co
   Record<TallyColumn, number>
 >
 
-const millsAt: Readonly<Record<Amount, number>> = {
+/** The place of an amount's thousandths. The rest stands behind them. */
+export const millsAt: Readonly<Record<Amount, number>> = {
   cost: places.cost_mills,
   wasted: places.wasted_mills,
   billed: places.billed_mills,
   computed: places.computed_mills
 }
-/** The rest stands behind its thousandths. */
 const millsPlaces = amounts.map((amount) => millsAt[amount])
 
-const picosPerMill = 1_000_000_000
+export const picosPerMill = 1_000_000_000
 
 export const emptyTally = (): Tally => Array.from(tallyColumns, () => 0)
 

@@ -72,22 +72,17 @@ export class UsageGroups {
 
   /** Makes rows of what was added since the last time, of this hour or its day. */
   close(hour: number): void {
+    if (this.#touched.length === 0) return
+    const times = this.#groupBy.map((dimension) =>
+      dimension === "hour" ? hourText(hour) : dimension === "day" ? dayText(Math.floor(hour / hoursPerDay)) : undefined
+    )
     for (const group of this.#touched) {
-      const sums = this.#sums.subarray(group * width, (group + 1) * width)
-      this.rows.push([this.#named(this.#values[group] ?? [], hour), carry([...sums])])
-      sums.fill(0)
+      const [begin, end] = [group * width, (group + 1) * width]
+      const values = this.#values[group] ?? []
+      this.rows.push([values.map((value, index) => times[index] ?? value), carry(this.#sums.slice(begin, end))])
+      this.#sums.fill(0, begin, end)
       this.#isTouched[group] = 0
     }
     this.#touched = []
-  }
-
-  #named(values: ReadonlyArray<string>, hour: number): ReadonlyArray<string> {
-    return this.#groupBy.map((dimension, index) =>
-      dimension === "hour"
-        ? hourText(hour)
-        : dimension === "day"
-          ? dayText(Math.floor(hour / hoursPerDay))
-          : (values[index] ?? "")
-    )
   }
 }

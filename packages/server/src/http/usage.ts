@@ -1,16 +1,9 @@
 /** `/usage`: the ledger's sums, as JSON or as CSV. */
 import { Api } from "@llm-router/api/Api"
-import type { UsageView } from "@llm-router/api/UsageApi"
-import { decimalOf, dollarsOf } from "@llm-router/domain/Money"
 import { InvalidRequest } from "@llm-router/domain/RouterError"
 import { CostLedger } from "@llm-router/router/CostLedger"
-import {
-  type UsageCounts,
-  type UsageDimension,
-  usageDimensions,
-  type UsageQuery,
-  type UsageReport
-} from "@llm-router/router/ledger/usage"
+import { type UsageDimension, usageDimensions, type UsageQuery } from "@llm-router/router/ledger/usage"
+import type { UsageFormat } from "@llm-router/router/ledger/usageText"
 import { Effect, Result } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
@@ -62,57 +55,9 @@ const queryOf = (text: QueryText): Result.Result<UsageQuery, InvalidRequest> =>
     return { fromMillis, toMillis, groupBy }
   })
 
-/** To six digits: a measure of how far off a price table is, no amount. */
-const ratioOf = (reported: bigint, computed: bigint): number | null =>
-  computed === 0n ? null : Number((reported * 1_000_000n) / computed) / 1_000_000
-
-const countsView = (counts: UsageCounts): UsageView["totals"] => ({
-  requests: counts.requests,
-  requests_ok: counts.requestsOk,
-  attempts: counts.attempts,
-  ok: counts.ok,
-  failed: counts.failed,
-  cut: counts.cut,
-  cancelled: counts.cancelled,
-  input_tokens: counts.inputTokens,
-  cached_tokens: counts.cachedTokens,
-  output_tokens: counts.outputTokens,
-  reasoning_tokens: counts.reasoningTokens,
-  cost_usd: dollarsOf(counts.cost),
-  cost_usd_exact: decimalOf(counts.cost),
-  wasted_usd: dollarsOf(counts.wasted),
-  reported: counts.reported,
-  priced: counts.priced,
-  estimated: counts.estimated,
-  unpriced: counts.unpriced,
-  compared: counts.compared,
-  compared_reported_usd: dollarsOf(counts.comparedReported),
-  compared_computed_usd: dollarsOf(counts.comparedComputed),
-  drift_ratio: ratioOf(counts.comparedReported, counts.comparedComputed)
-})
-
-const isoOrNull = (millis: number | undefined): string | null =>
-  millis === undefined ? null : new Date(millis).toISOString()
-
-const jsonView = (query: UsageQuery, report: UsageReport): UsageView => ({
-  from: isoOrNull(query.fromMillis),
-  to: isoOrNull(query.toMillis),
-  group_by: query.groupBy,
-  totals: countsView(report.totals),
-  rows: report.rows.map((row) => ({ ...row.group, ...countsView(row) })),
-  truncated: report.truncated
-})
-
-/** RFC 4180; a text that a spreadsheet would take for a formula is quoted with an apostrophe. */
-const csvField = (value: string | number): string => {
-  const text = typeof value === "string" && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value)
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
-}
-
-const csvView = ({ group_by, rows, totals }: UsageView): string => {
-  const columns = [...group_by, ...Object.keys(totals)]
-  const lines = rows.map((row) => columns.map((column) => csvField(row[column] ?? "")).join(","))
-  return `${[columns.map(csvField).join(","), ...lines].join("\r\n")}\r\n`
+const contentTypes: Readonly<Record<UsageFormat, string>> = {
+  json: "application/json",
+  csv: "text/csv; charset=utf-8"
 }
 
 export const UsageHandlers = HttpApiBuilder.group(
@@ -122,14 +67,13 @@ export const UsageHandlers = HttpApiBuilder.group(
     const ledger = yield* CostLedger
     const vary = { vary: "accept" }
 
-    return handlers.handle("usage", ({ query: text, request }) =>
-      Effect.fromResult(queryOf(text)).pipe(
-        Effect.flatMap((query) => Effect.map(ledger.usage(query), (report) => jsonView(query, report))),
+    return handlers.handle("usage", ({ query: text, request }) => {
+      const format: UsageFormat = (request.headers["accept"] ?? "").includes("text/csv") ? "csv" : "json"
+      return Effect.fromResult(queryOf(text)).pipe(
+        Effect.flatMap((query) => ledger.usageText(query, format)),
         Effect.match({
-          onSuccess: (view) =>
-            (request.headers["accept"] ?? "").includes("text/csv")
-              ? HttpServerResponse.text(csvView(view), { contentType: "text/csv; charset=utf-8", headers: vary })
-              : HttpServerResponse.jsonUnsafe(view, { headers: vary }),
+          onSuccess: (body) =>
+            HttpServerResponse.uint8Array(body, { contentType: contentTypes[format], headers: vary }),
           onFailure: (error) =>
             errorResponse(
               error._tag === "InvalidRequest"
@@ -138,6 +82,6 @@ export const UsageHandlers = HttpApiBuilder.group(
             )
         })
       )
-    )
+    })
   })
 )
