@@ -147,14 +147,9 @@ export const router = (options: RouterOptions): Contestant => ({
   about: options.about,
   quick: options.quick ?? false,
   absent: () => (knowsMode(options.mode) ? options.absent?.() : `there is no mode ${options.mode}`),
-  command: () => [
-    process.execPath,
-    fileURLToPath(new URL("main.ts", import.meta.resolve("@llm-router/server/settingsTable")))
-  ],
+  command: () => [process.execPath, fileURLToPath(import.meta.resolve("@llm-router/server/launch"))],
   env: (place) => ({
     PORT: String(place.port),
-    // As `pnpm start` has it: the second start is the fast one.
-    NODE_COMPILE_CACHE: fileURLToPath(new URL("../../../node_modules/.cache/compile", import.meta.url)),
     OPENROUTER_API_KEY: "bench",
     OPENROUTER_BASE_URL: `${place.upstream}/v1`,
     OLLAMA_BASE_URL: place.upstream,

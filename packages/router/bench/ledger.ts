@@ -20,7 +20,7 @@ const distributionsAsked = process.argv[3] === "real" ? (["real"] as const) : ([
 const days = 90
 const dayMillis = 86_400_000
 const now = Date.now()
-const main = fileURLToPath(new URL("../../server/src/main.ts", import.meta.url))
+const launch = fileURLToPath(new URL("../../server/launch.mjs", import.meta.url))
 const directory = mkdtempSync(join(tmpdir(), "ledger-bench-"))
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`)
@@ -115,14 +115,9 @@ interface Running {
 const started = (ledgerPath: string): Promise<Running> =>
   new Promise((resolve, reject) => {
     const begun = performance.now()
-    const child = spawn(process.execPath, [main], {
+    const child = spawn(process.execPath, [launch], {
       cwd: directory,
-      env: {
-        PORT: "0",
-        ROUTING_MODE: "keywords",
-        LEDGER_PATH: ledgerPath,
-        NODE_COMPILE_CACHE: join(directory, "compile")
-      },
+      env: { PORT: "0", ROUTING_MODE: "keywords", LEDGER_PATH: ledgerPath },
       stdio: ["ignore", "pipe", "inherit"]
     })
     const cpuMillis = (): number => {

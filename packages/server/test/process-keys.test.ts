@@ -5,10 +5,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { get, withServer } from "./harness.ts"
 
-const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
+const launch = fileURLToPath(new URL("../launch.mjs", import.meta.url))
 
 const keys = (args: ReadonlyArray<string>, stdin = "") =>
-  spawnSync(process.execPath, [main, "keys", ...args], { input: stdin, encoding: "utf8" })
+  spawnSync(process.execPath, [launch, "keys", ...args], { input: stdin, encoding: "utf8" })
 
 /** Printed by `printf hello | sha256sum`. */
 const helloHash = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"

@@ -6,7 +6,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Effect, type Scope } from "effect"
 
-const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
+const launch = fileURLToPath(new URL("../launch.mjs", import.meta.url))
 
 /** A private working directory. */
 export const workingDirectory = Effect.acquireRelease(
@@ -46,7 +46,7 @@ interface Spawned {
 const spawned = ({ args = [], directory, env = {} }: Invocation): Effect.Effect<Spawned, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync(() => {
-      const child = spawn(process.execPath, [main, ...args], {
+      const child = spawn(process.execPath, [launch, ...args], {
         cwd: directory,
         env: { PATH: process.env["PATH"], PORT: "0", ROUTING_MODE: "keywords", ...env },
         stdio: ["ignore", "pipe", "pipe"]

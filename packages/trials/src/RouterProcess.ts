@@ -20,7 +20,7 @@ export interface RouterProcess {
   readonly stop: Effect.Effect<number | null>
 }
 
-const main = fileURLToPath(import.meta.resolve("@llm-router/server/main"))
+const launch = fileURLToPath(import.meta.resolve("@llm-router/server/launch"))
 const probe = fileURLToPath(new URL("./probe.ts", import.meta.url))
 
 export const trialDirectory = Effect.acquireRelease(
@@ -47,7 +47,7 @@ export const startRouter = Effect.fnUntraced(function* (
 ): Effect.fn.Return<RouterProcess, TrialFailed, Scope.Scope> {
   const child = yield* Effect.acquireRelease(
     Effect.sync(() =>
-      spawn(process.execPath, ["--expose-gc", `--import=${probe}`, main], {
+      spawn(process.execPath, ["--expose-gc", `--import=${probe}`, launch], {
         cwd: directory,
         env: { PORT: "0", ROUTING_MODE: "keywords", ...env },
         stdio: ["ignore", "pipe", "inherit", "ipc"]
