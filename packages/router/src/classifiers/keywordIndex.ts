@@ -3,6 +3,7 @@
  * A trie of words, so that the time depends on the text and not on how many keywords there are.
  */
 import type { Category } from "@llm-router/domain/Category"
+import { singular, unspaced, WordFilter, Words } from "./words.ts"
 
 export interface IndexedKeyword {
   readonly category: string
@@ -17,16 +18,6 @@ export interface FoundKeyword extends IndexedKeyword {
   readonly position: number
 }
 
-interface Token {
-  readonly text: string
-  readonly start: number
-  readonly end: number
-  /** It follows the token before without a gap, as `+` in `c++`. */
-  readonly glued: boolean
-  /** A sentence ended before it: a phrase does not go over that. */
-  readonly afterBreak: boolean
-}
-
 interface SubstringKeyword extends IndexedKeyword {
   readonly substring: string
 }
@@ -39,52 +30,11 @@ interface TrieNode {
 
 export interface KeywordIndex {
   readonly root: TrieNode
+  /** Of the words that begin a keyword. */
+  readonly beginnings: WordFilter
   /** Keywords of scripts without spaces, and signs, by their first two UTF-16 units, or their only one. */
   readonly substrings: ReadonlyMap<string, ReadonlyArray<SubstringKeyword>>
-}
-
-/** Scripts that write no spaces: their words are found as substrings. */
-const unspaced =
-  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u
-const tokens =
-  /[[\p{L}\p{N}\p{M}_]--[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]]+|[+#]|\.(?=[\p{L}\p{N}])/gv
-const sentenceEnd = /[.!?;]/
-const ascii = /^[\w+#.]*$/
-
-const folded = (word: string): string =>
-  ascii.test(word)
-    ? word.toLowerCase()
-    : word
-        .normalize("NFD")
-        .replace(/[\u0300-\u036f]/g, "")
-        .toLowerCase()
-        .replaceAll("œ", "oe")
-        .replaceAll("æ", "ae")
-        .replaceAll("ß", "ss")
-
-/** "poems" to "poem"; words such as "class", "status" and "analysis" are no plurals. */
-const singular = (word: string, shortest: number): string =>
-  word.length >= shortest && word.endsWith("s") && !/[sui]s$/.test(word) ? word.slice(0, -1) : word
-
-const tokensOf = (text: string): ReadonlyArray<Token> => {
-  const list: Array<Token> = []
-  let end = -1
-  for (const match of text.matchAll(tokens)) {
-    const word = match[0]
-    const glued = match.index === end
-    // A sign belongs to a word only where it touches one.
-    if ((word === "+" || word === "#") && !glued) continue
-    const gap = end < 0 || glued ? "" : text.slice(end, Math.min(match.index, end + 20))
-    list.push({
-      text: folded(word),
-      start: match.index,
-      end: match.index + word.length,
-      glued,
-      afterBreak: sentenceEnd.test(gap)
-    })
-    end = match.index + word.length
-  }
-  return list
+  readonly substringUnits: ReadonlySet<number>
 }
 
 const emptyNode = (): TrieNode => ({ next: new Map(), found: [] })
@@ -108,8 +58,9 @@ export const keywordIndex = (categories: Iterable<Category>, leaveOut: string): 
   for (const category of categories) {
     if (category.name === leaveOut) continue
     for (const keyword of category.keywords) {
-      const parts = tokensOf(keyword)
-      const words = parts.filter(({ text }) => /[\p{L}\p{N}]/u.test(text)).length
+      const read = new Words(keyword)
+      const parts = Array.from({ length: read.count }, (_, index) => read.at(index))
+      const words = parts.filter((part) => /[\p{L}\p{N}]/u.test(part)).length
       const entry = { category: category.name, builtin: category.builtin, keyword, words: Math.max(1, words) }
       if (words === 0 || unspaced.test(keyword)) {
         const substring = keyword.trim().toLowerCase()
@@ -118,50 +69,46 @@ export const keywordIndex = (categories: Iterable<Category>, leaveOut: string): 
         substrings.set(substring.slice(0, 2), list)
         continue
       }
-      const breaks = parts.some(({ afterBreak }) => afterBreak)
-      insert(
-        root,
-        parts.map(({ text }) => text),
-        breaks,
-        entry
-      )
+      const breaks = parts.some((_, index) => read.isAfterBreak(index))
+      insert(root, parts, breaks, entry)
       // The shipped lists say what they mean: "pandas" is not a panda.
-      if (!category.builtin)
-        insert(
-          root,
-          parts.map(({ text }) => singular(text, 5)),
-          breaks,
-          entry
-        )
+      if (!category.builtin) {
+        const singulars = parts.map((part) => singular(part, 5))
+        insert(root, singulars, breaks, entry)
+      }
     }
   }
-  return { root, substrings }
+  const beginnings = new WordFilter()
+  for (const word of root.next.keys()) beginnings.add(word)
+  const substringUnits = new Set([...substrings.keys()].map((start) => start.charCodeAt(0)))
+  return { root, beginnings, substrings, substringUnits }
 }
 
-const step = (nodes: ReadonlyArray<TrieNode>, token: Token, first: boolean): ReadonlyArray<TrieNode> => {
-  const one = singular(token.text, 4)
+const nowhere: ReadonlyArray<TrieNode> = []
+
+const step = (nodes: ReadonlyArray<TrieNode>, words: Words, at: number, first: boolean): ReadonlyArray<TrieNode> => {
+  if (nodes.every(({ next }) => next.size === 0)) return nowhere
+  const word = words.at(at)
+  const one = singular(word, 4)
   const reached: Array<TrieNode> = []
-  for (const node of nodes) {
-    for (const text of one === token.text ? [one] : [token.text, one]) {
-      const near = first || !token.afterBreak ? node.next.get(text) : undefined
-      if (near !== undefined) reached.push(near)
-      const far = first ? undefined : node.next.get(`. ${text}`)
-      if (far !== undefined) reached.push(far)
+  const reach = (node: TrieNode | undefined): void => void (node !== undefined && reached.push(node))
+  for (const { next } of nodes) {
+    if (first || !words.isAfterBreak(at)) {
+      reach(next.get(word))
+      if (one !== word) reach(next.get(one))
     }
+    if (first) continue
+    reach(next.get(`. ${word}`))
+    if (one !== word) reach(next.get(`. ${one}`))
   }
   return reached
 }
 
-/** Whether any keyword begins with a word: nearly every word of a text begins none. */
-const begins = ({ next }: TrieNode, text: string): boolean => next.has(text) || next.has(singular(text, 4))
-
 /** `c` is no word of its own in `c++` and `c#`. */
-const endsInside = (list: ReadonlyArray<Token>, last: number): boolean => {
-  const next = list[last + 1]
-  if (next?.glued !== true) return false
-  if (next.text === "#") return true
-  const second = list[last + 2]
-  return next.text === "+" && second?.glued === true && second.text === "+"
+const endsInside = (words: Words, last: number): boolean => {
+  if (!words.isGlued(last + 1)) return false
+  const next = words.at(last + 1)
+  return next === "#" || (next === "+" && words.isGlued(last + 2) && words.at(last + 2) === "+")
 }
 
 /**
@@ -169,25 +116,24 @@ const endsInside = (list: ReadonlyArray<Token>, last: number): boolean => {
  * is not there: "how" is no word of its own in "how are you".
  */
 export const keywordsIn = (index: KeywordIndex, text: string): ReadonlyArray<FoundKeyword> => {
-  const list = tokensOf(text)
+  const words = new Words(text)
   const found = new Map<IndexedKeyword, FoundKeyword>()
   let coveredUntil = 0
-  for (let start = 0; start < list.length; start++) {
-    const first = list[start]
-    if (first === undefined || !begins(index.root, first.text)) continue
-    const position = first.start
+  for (let start = 0; start < words.count; start++) {
+    if (!index.beginnings.has(words, start)) continue
+    const position = words.startOf(start)
     let nodes: ReadonlyArray<TrieNode> = [index.root]
     const here: Array<{ readonly entry: IndexedKeyword; readonly end: number }> = []
     let longest = 0
-    for (let at = start; at < list.length && nodes.length > 0; at++) {
-      const token = list[at]
-      if (token === undefined) break
-      nodes = step(nodes, token, at === start)
-      if (endsInside(list, at)) continue
+    for (let at = start; at < words.count; at++) {
+      nodes = step(nodes, words, at, at === start)
+      if (nodes.length === 0) break
+      if (endsInside(words, at)) continue
+      const end = words.endOf(at)
       for (const node of nodes) {
         for (const entry of node.found) {
-          here.push({ entry, end: token.end })
-          if (entry.builtin) longest = Math.max(longest, token.end)
+          here.push({ entry, end })
+          if (entry.builtin) longest = Math.max(longest, end)
         }
       }
     }
@@ -207,6 +153,7 @@ const substringsIn = (index: KeywordIndex, text: string, found: Map<IndexedKeywo
   // Positions are the caller's: a text that changes its length in lower case is searched as it is.
   const searched = lower.length === text.length ? lower : text
   for (let position = 0; position < searched.length; position++) {
+    if (!index.substringUnits.has(searched.charCodeAt(position))) continue
     for (const length of [1, 2]) {
       for (const entry of index.substrings.get(searched.slice(position, position + length)) ?? []) {
         if (!found.has(entry) && searched.startsWith(entry.substring, position))
