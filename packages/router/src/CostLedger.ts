@@ -53,6 +53,8 @@ export class CostLedger extends Context.Service<
     /** Takes an entry in; it never waits and never fails, whatever the disk does. */
     readonly appendAttempt: (entry: LedgerEntry) => void
     readonly appendRequest: (outcome: RequestOutcome) => void
+    /** Announces a request: its outcome is to be appended with what this returns, once. Commits wait for their company. */
+    readonly openRequest: () => (outcome: RequestOutcome) => void
     /** Corrects the sums of an entry that is there, once. */
     readonly appendSettlement: (settlement: Settlement) => void
     /** Calls with every entry from now on whose cost may be settled later. There is one listener, which must not wait. */
@@ -88,6 +90,10 @@ export class CostLedger extends Context.Service<
       const sums = new LedgerSums(now())
       const rollup = new Rollup(mostSumsInMemory)
       let onUnsettled: (entry: UnsettledEntry) => void = () => undefined
+      const appendRequest = (outcome: RequestOutcome): void => {
+        sums.addRequest(outcome)
+        rollup.add(requestRowOf(0, outcome))
+      }
       return CostLedger.of({
         location: "memory",
         appendAttempt: (entry) => {
@@ -96,10 +102,8 @@ export class CostLedger extends Context.Service<
           const unsettled = unsettledOf(entry)
           if (unsettled !== undefined) onUnsettled(unsettled)
         },
-        appendRequest: (outcome) => {
-          sums.addRequest(outcome)
-          rollup.add(requestRowOf(0, outcome))
-        },
+        appendRequest,
+        openRequest: () => appendRequest,
         appendSettlement: (settlement) => {
           sums.addSettlement(settlement)
           rollup.add(settlementRowOf(0, settlement))
@@ -127,6 +131,7 @@ export class CostLedger extends Context.Service<
         const { metrics } = yield* Telemetry
         const path = resolve(options.path)
         const sums = new LedgerSums(now())
+        let underWay = 0
         let onUnsettled: (entry: UnsettledEntry) => void = () => undefined
         const reader = yield* Effect.acquireRelease(
           Effect.sync(() => new LedgerReader(path, () => connect())),
@@ -136,6 +141,7 @@ export class CostLedger extends Context.Service<
           path,
           queueEntries: options.queueEntries,
           now,
+          underWay: () => underWay,
           onSnapshot: (snapshot) => sums.addEarlier(snapshot),
           onStart: () => connect(),
           metrics
@@ -175,6 +181,14 @@ export class CostLedger extends Context.Service<
             Effect.forkScoped
           )
         }
+        const appendRequest = (outcome: RequestOutcome): void => {
+          sums.addRequest(outcome)
+          writer.append((sequence) => requestRowOf(sequence, outcome))
+        }
+        const appendOpened = (outcome: RequestOutcome): void => {
+          underWay--
+          appendRequest(outcome)
+        }
         const unavailable = (message: string) => new LedgerUnavailable({ message })
         return CostLedger.of({
           location: path,
@@ -183,9 +197,10 @@ export class CostLedger extends Context.Service<
             const unsettled = writer.append((sequence) => attemptRowOf(sequence, entry)) && unsettledOf(entry)
             if (unsettled) onUnsettled(unsettled)
           },
-          appendRequest: (outcome) => {
-            sums.addRequest(outcome)
-            writer.append((sequence) => requestRowOf(sequence, outcome))
+          appendRequest,
+          openRequest: () => {
+            underWay++
+            return appendOpened
           },
           appendSettlement: (settlement) => {
             if (writer.append((sequence) => settlementRowOf(sequence, settlement))) sums.addSettlement(settlement)

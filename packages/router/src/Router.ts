@@ -145,6 +145,10 @@ export class Router extends Context.Service<
           told: RequestTelemetry
         ) => {
           let recorded = false
+          let append = ledger.appendRequest
+          const open = (): void => {
+            append = ledger.openRequest()
+          }
           const spent = (): PicoDollars => trail.meters.reduce((sum, meter) => sum + meter.cost, cost)
           const record = (success: boolean, error: string | undefined): void => {
             if (recorded) return
@@ -152,7 +156,7 @@ export class Router extends Context.Service<
             const time = now()
             const model = trail.meters.at(-1)?.model ?? decision.models[0]
             told.ended(decision.category, model, success, error, trail.meters.length)
-            ledger.appendRequest({
+            append({
               timeMillis: time,
               requestId: request.id,
               category: decision.category,
@@ -166,7 +170,7 @@ export class Router extends Context.Service<
               keyId: request.client.keyId
             })
           }
-          return { record, spent }
+          return { open, record, spent }
         }
 
         const metered = (
@@ -235,7 +239,7 @@ export class Router extends Context.Service<
             const chain = chainOf(decision, request)
             const trail = newTrail(chain.skipped)
             const recorder = outcomeRecorder(request, decided, trail, startedAt, told)
-            const { record } = recorder
+            const { open, record } = recorder
             const { ownsModels, sessionId } = decided
             const limits = {
               firstTokenMillis: settings.firstTokenTimeoutMillis,
@@ -255,7 +259,12 @@ export class Router extends Context.Service<
               model: () => trail.meters.at(-1)?.model ?? decision.models[0],
               // The finalizer is registered first, so it runs last, after the meters' own: a caller who left is no success.
               answer: atExit(Effect.sync(() => record(false, "cancelled"))).pipe(
-                Effect.andThen(opened),
+                Effect.andThen(
+                  Effect.suspend(() => {
+                    open()
+                    return opened
+                  })
+                ),
                 Effect.matchEffect({
                   onSuccess: (answer) => metered(request, answer, recorder, told),
                   onFailure: (error): Effect.Effect<RoutedAnswer, RouteError> => {

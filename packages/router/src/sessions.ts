@@ -97,6 +97,9 @@ const mostSessions = 10_000
 /** The latest conversations, by id and by user: at most 10,000 entries, each for 30 minutes after its last turn. */
 export class ConversationMemory {
   readonly #turns = new Map<string, { readonly last: LastTurn; readonly atMillis: number }>()
+  /** Goes on where it was: from the map's beginning it would pass by all that was removed there. */
+  #keys = this.#turns.keys()
+  #oldest: string | undefined
 
   get size(): number {
     return this.#turns.size
@@ -125,9 +128,22 @@ export class ConversationMemory {
   #put(key: string, last: LastTurn, nowMillis: number): void {
     this.#turns.delete(key)
     this.#turns.set(key, { last, atMillis: nowMillis })
-    for (const [oldest, { atMillis }] of this.#turns) {
-      if (this.#turns.size <= mostSessions && nowMillis - atMillis <= expiryMillis) break
-      this.#turns.delete(oldest)
+    // A key that is put again is the latest.
+    if (key === this.#oldest) this.#oldest = undefined
+    for (;;) {
+      this.#oldest ??= this.#nextKey()
+      const atMillis = this.#turns.get(this.#oldest)?.atMillis ?? nowMillis
+      if (this.#turns.size <= mostSessions && nowMillis - atMillis <= expiryMillis) return
+      this.#turns.delete(this.#oldest)
+      this.#oldest = undefined
     }
+  }
+
+  #nextKey(): string {
+    const { done, value } = this.#keys.next()
+    if (done !== true) return value
+    // It ends for good where there was no further key.
+    this.#keys = this.#turns.keys()
+    return this.#nextKey()
   }
 }

@@ -14,6 +14,8 @@ export interface WriterOptions {
   readonly path: string
   readonly queueEntries: number
   readonly now: () => number
+  /** Requests whose entries are still to come. */
+  readonly underWay: () => number
   /** What the file held when it was opened for the first time. */
   readonly onSnapshot: (snapshot: Snapshot) => void
   /** The writing thread was started, or started again. */
@@ -35,8 +37,8 @@ export interface LedgerStatus {
 
 const rowsPerBatch = 256
 /**
- * A write within this time of the last one waits for company: under load fewer, larger commits cost less. An entry that
- * comes alone is written at once.
+ * A write within this time of the last one waits for company, until as many wait for it as may still join them: under
+ * load fewer, larger commits cost less. An entry that comes alone is written at once.
  */
 const millisPerBatch = 5
 /** Longer than SQLite waits for another process to leave the file alone. */
@@ -156,9 +158,9 @@ export class LedgerWriter {
     if (this.#busySince !== undefined) return
     const queued = this.#queue.length - this.#head
     const pause = this.#lastWrite + millisPerBatch - performance.now()
-    if (queued > 0 && queued < rowsPerBatch && pause > 0 && !this.#closing && this.#singly === 0) {
-      if (this.#pause !== undefined) return
-      this.#pause = setTimeout(() => {
+    const isWorthIt = queued < rowsPerBatch && this.#waiters.length < this.#options.underWay()
+    if (queued > 0 && isWorthIt && pause > 0 && !this.#closing && this.#singly === 0) {
+      this.#pause ??= setTimeout(() => {
         this.#pause = undefined
         this.#pump()
       }, pause)
