@@ -130,7 +130,7 @@ class Run {
     return new Promise((resolve) => {
       const tick = (): void => {
         for (const now = performance.now(); due <= now; due += gap()) this.#startAt(due)
-        if (due < this.#end) setTimeout(tick, due - performance.now())
+        if (due < this.#end) setTimeout(tick, Math.max(0, due - performance.now()))
         else resolve()
       }
       tick()

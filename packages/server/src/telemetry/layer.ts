@@ -41,7 +41,7 @@ const exporting = Effect.fnUntraced(function* (
   // The SDK is some fifty modules, which a start without it does not wait for.
   const { startExport } = yield* Effect.promise(() => import("./otlp.ts"))
   return yield* Effect.acquireRelease(
-    Effect.sync(() =>
+    Effect.promise(() =>
       startExport(options, {
         resource,
         metrics,

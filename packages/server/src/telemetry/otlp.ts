@@ -7,10 +7,6 @@
  */
 import type { RouterMetrics } from "@llm-router/router/telemetry/RouterMetrics"
 import type { Tracer } from "@llm-router/router/telemetry/Telemetry"
-import { OTLPMetricExporter as JsonMetricExporter } from "@opentelemetry/exporter-metrics-otlp-http"
-import { OTLPMetricExporter as ProtobufMetricExporter } from "@opentelemetry/exporter-metrics-otlp-proto"
-import { OTLPTraceExporter as JsonTraceExporter } from "@opentelemetry/exporter-trace-otlp-http"
-import { OTLPTraceExporter as ProtobufTraceExporter } from "@opentelemetry/exporter-trace-otlp-proto"
 import { resourceFromAttributes } from "@opentelemetry/resources"
 import { PeriodicExportingMetricReader, type PushMetricExporter } from "@opentelemetry/sdk-metrics"
 import { BatchSpanProcessor, type SpanExporter } from "@opentelemetry/sdk-trace-base"
@@ -56,7 +52,13 @@ const watched =
     })
   }
 
-export const startExport = (options: ExportOptions, context: ExportContext): Export => {
+/** Those of the protocol that is spoken; the other's stay out of memory. */
+const traceExporters = (json: boolean) =>
+  json ? import("@opentelemetry/exporter-trace-otlp-http") : import("@opentelemetry/exporter-trace-otlp-proto")
+const metricExporters = (json: boolean) =>
+  json ? import("@opentelemetry/exporter-metrics-otlp-http") : import("@opentelemetry/exporter-metrics-otlp-proto")
+
+export const startExport = async (options: ExportOptions, context: ExportContext): Promise<Export> => {
   const { metrics } = context
   const resource = resourceFromAttributes(context.resource)
   const scope = { name: "llm-router", version: context.resource["service.version"] ?? "" }
@@ -68,10 +70,9 @@ export const startExport = (options: ExportOptions, context: ExportContext): Exp
     compression: (options.gzip ? "gzip" : "none") as never
   })
 
-  const startTraces = (url: string) => {
-    const inner: SpanExporter = options.json
-      ? new JsonTraceExporter(configOf(url))
-      : new ProtobufTraceExporter(configOf(url))
+  const startTraces = async (url: string) => {
+    const { OTLPTraceExporter } = await traceExporters(options.json)
+    const inner: SpanExporter = new OTLPTraceExporter(configOf(url))
     const dropped = metrics.telemetryDropped.at("traces")
     // The processor does not tell what it drops: its queue is bounded here, where it can be counted.
     let queued = 0
@@ -104,10 +105,9 @@ export const startExport = (options: ExportOptions, context: ExportContext): Exp
     return { tracer, shutdown: () => processor.shutdown() }
   }
 
-  const startMetrics = (url: string) => {
-    const inner: PushMetricExporter = options.json
-      ? new JsonMetricExporter(configOf(url))
-      : new ProtobufMetricExporter(configOf(url))
+  const startMetrics = async (url: string) => {
+    const { OTLPMetricExporter } = await metricExporters(options.json)
+    const inner: PushMetricExporter = new OTLPMetricExporter(configOf(url))
     const dropped = metrics.telemetryDropped.at("metrics")
     const reader = new PeriodicExportingMetricReader({
       exporter: {
@@ -127,8 +127,8 @@ export const startExport = (options: ExportOptions, context: ExportContext): Exp
     return { shutdown: () => reader.shutdown() }
   }
 
-  const traces = options.tracesUrl === undefined ? undefined : startTraces(options.tracesUrl)
-  const measured = options.metricsUrl === undefined ? undefined : startMetrics(options.metricsUrl)
+  const traces = options.tracesUrl === undefined ? undefined : await startTraces(options.tracesUrl)
+  const measured = options.metricsUrl === undefined ? undefined : await startMetrics(options.metricsUrl)
   return {
     tracer: traces?.tracer,
     shutdown: async () => {

@@ -38,89 +38,132 @@ const opaqueState = (text: string | undefined): TraceState | undefined => {
   return state
 }
 
-type Attributes = Readonly<Record<string, AttributeValue>>
-
 interface Form {
   readonly resource: Resource
   readonly scope: { readonly name: string; readonly version: string }
   readonly options: ExportOptions
 }
 
-/** The span as the exporter reads it, within the limits for attributes. */
+/**
+ * The span as the exporter reads it, within the limits for attributes. Thousands of them wait while a collector is away:
+ * one that waits is small, and takes the exporter's form when it is read.
+ */
 export class ExportedSpan implements ReadableSpan {
   readonly name: string
-  readonly kind: SpanKind
   readonly parentSpanContext?: SpanContext
-  readonly startTime: HrTime
-  readonly endTime: HrTime
-  readonly duration: HrTime
-  readonly status: SpanStatus
-  readonly attributes: ReadableSpan["attributes"]
   readonly links: ReadableSpan["links"] = none
-  readonly events: ReadableSpan["events"]
   readonly ended = true
-  readonly resource: Resource
-  readonly instrumentationScope: Form["scope"]
-  readonly droppedAttributesCount: number
   readonly droppedEventsCount = 0
   readonly droppedLinksCount = 0
-  readonly #context: SpanContext
+  readonly #form: Form
+  readonly #trace: Span["trace"]
+  readonly #kind: Span["kind"]
+  readonly #spanId: string
+  readonly #startedAt: number
+  readonly #endedAt: number
+  readonly #error: string | undefined
+  /** Names and values in turn: an object of so many properties is a hash table, three times as large. */
+  readonly #attributes: ReadonlyArray<AttributeValue>
+  readonly #events: Span["events"]
 
-  constructor(span: Span, { options, resource, scope }: Form) {
-    const traceState = opaqueState(span.trace.state)
-    const contextOf = (spanId: string, isRemote: boolean): SpanContext => {
-      const context = { traceId: span.traceId, spanId, traceFlags: TraceFlags.SAMPLED, isRemote }
-      return traceState === undefined ? context : { ...context, traceState }
-    }
+  constructor(span: Span, form: Form) {
     this.name = span.name
-    this.kind = kinds[span.kind]
-    if (span.parentId !== "") this.parentSpanContext = contextOf(span.parentId, span.kind === "server")
-    this.#context = contextOf(span.spanId, false)
-    this.startTime = hrTimeOf(span.startedAt)
-    this.endTime = hrTimeOf(span.endedAt)
-    this.duration = hrTimeOf(span.endedAt - span.startedAt)
-    this.status = span.error === undefined ? unset : { code: SpanStatusCode.ERROR, message: span.error }
-    this.attributes = limited(span.attributes, options)
-    this.droppedAttributesCount = Object.keys(span.attributes).length - Object.keys(this.attributes).length
-    this.events =
-      span.events === undefined
-        ? none
-        : span.events.map(({ attributes, name, time }) => ({
-            name,
-            attributes: limited(attributes, options),
-            time: hrTimeOf(time)
-          }))
-    this.resource = resource
-    this.instrumentationScope = scope
+    this.#form = form
+    this.#trace = span.trace
+    this.#kind = span.kind
+    this.#spanId = span.spanId
+    if (span.parentId !== "") this.parentSpanContext = this.#contextOf(span.parentId, span.kind === "server")
+    this.#startedAt = span.startedAt
+    this.#endedAt = span.endedAt
+    this.#error = span.error
+    this.#attributes = Object.entries(span.attributes).flat(1)
+    this.#events = span.events
+  }
+
+  get kind(): SpanKind {
+    return kinds[this.#kind]
+  }
+
+  get resource(): Resource {
+    return this.#form.resource
+  }
+
+  get instrumentationScope(): Form["scope"] {
+    return this.#form.scope
+  }
+
+  get startTime(): HrTime {
+    return hrTimeOf(this.#startedAt)
+  }
+
+  get endTime(): HrTime {
+    return hrTimeOf(this.#endedAt)
+  }
+
+  get duration(): HrTime {
+    return hrTimeOf(this.#endedAt - this.#startedAt)
+  }
+
+  get status(): SpanStatus {
+    return this.#error === undefined ? unset : { code: SpanStatusCode.ERROR, message: this.#error }
+  }
+
+  get attributes(): ReadableSpan["attributes"] {
+    return limited(this.#entries(), this.#form.options)
+  }
+
+  get droppedAttributesCount(): number {
+    return Math.max(0, this.#attributes.length / 2 - this.#form.options.mostAttributes)
+  }
+
+  get events(): ReadableSpan["events"] {
+    return (
+      this.#events?.map(({ attributes, name, time }) => ({
+        name,
+        attributes: limited(Object.entries(attributes), this.#form.options),
+        time: hrTimeOf(time)
+      })) ?? none
+    )
   }
 
   spanContext(): SpanContext {
-    return this.#context
+    return this.#contextOf(this.#spanId, false)
+  }
+
+  #contextOf(spanId: string, isRemote: boolean): SpanContext {
+    const context = { traceId: this.#trace.traceId, spanId, traceFlags: TraceFlags.SAMPLED, isRemote }
+    const traceState = opaqueState(this.#trace.state)
+    return traceState === undefined ? context : { ...context, traceState }
+  }
+
+  #entries(): ReadonlyArray<readonly [string, AttributeValue]> {
+    const entries: Array<readonly [string, AttributeValue]> = []
+    for (let at = 0; at < this.#attributes.length; at += 2) {
+      entries.push([String(this.#attributes[at]), this.#attributes[at + 1] ?? ""])
+    }
+    return entries
   }
 }
 
 const none: Array<never> = []
 const unset: SpanStatus = { code: SpanStatusCode.UNSET }
 
-/** More than a span of the router ever has: a limit above it is none. */
-const attributesOfAnySpan = 64
-
-const limited = (attributes: Attributes, { longestValue, mostAttributes }: ExportOptions): ReadableSpan["attributes"] =>
-  longestValue === Number.POSITIVE_INFINITY && mostAttributes >= attributesOfAnySpan
-    ? // The SDK's type has mutable arrays; it changes none.
-      (attributes as ReadableSpan["attributes"])
-    : Object.fromEntries(
-        Object.entries(attributes)
-          .slice(0, mostAttributes)
-          .map(([name, value]) => [
-            name,
-            typeof value === "string"
-              ? value.slice(0, longestValue)
-              : typeof value === "object"
-                ? value.map((text) => text.slice(0, longestValue))
-                : value
-          ])
-      )
+const limited = (
+  entries: ReadonlyArray<readonly [string, AttributeValue]>,
+  { longestValue, mostAttributes }: ExportOptions
+): ReadableSpan["attributes"] =>
+  Object.fromEntries(
+    entries
+      .slice(0, mostAttributes)
+      .map(([name, value]) => [
+        name,
+        typeof value === "string"
+          ? value.slice(0, longestValue)
+          : typeof value === "object"
+            ? value.map((text) => text.slice(0, longestValue))
+            : value
+      ])
+  )
 
 const samplerOf = ({ sampler, samplerRatio }: ExportOptions): Sampler => {
   switch (sampler) {
