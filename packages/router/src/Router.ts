@@ -146,9 +146,7 @@ export class Router extends Context.Service<
         ) => {
           let recorded = false
           let append = ledger.appendRequest
-          const open = (): void => {
-            append = ledger.openRequest()
-          }
+          const open = (): void => void (append = ledger.openRequest())
           const spent = (): PicoDollars => trail.meters.reduce((sum, meter) => sum + meter.cost, cost)
           const record = (success: boolean, error: string | undefined): void => {
             if (recorded) return
@@ -259,12 +257,8 @@ export class Router extends Context.Service<
               model: () => trail.meters.at(-1)?.model ?? decision.models[0],
               // The finalizer is registered first, so it runs last, after the meters' own: a caller who left is no success.
               answer: atExit(Effect.sync(() => record(false, "cancelled"))).pipe(
-                Effect.andThen(
-                  Effect.suspend(() => {
-                    open()
-                    return opened
-                  })
-                ),
+                Effect.tap(Effect.sync(open)),
+                Effect.andThen(opened),
                 Effect.matchEffect({
                   onSuccess: (answer) => metered(request, answer, recorder, told),
                   onFailure: (error): Effect.Effect<RoutedAnswer, RouteError> => {

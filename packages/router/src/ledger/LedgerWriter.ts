@@ -160,7 +160,8 @@ export class LedgerWriter {
     const pause = this.#lastWrite + millisPerBatch - performance.now()
     const isWorthIt = queued < rowsPerBatch && this.#waiters.length < this.#options.underWay()
     if (queued > 0 && isWorthIt && pause > 0 && !this.#closing && this.#singly === 0) {
-      this.#pause ??= setTimeout(() => {
+      if (this.#pause !== undefined) return
+      this.#pause = setTimeout(() => {
         this.#pause = undefined
         this.#pump()
       }, pause)
