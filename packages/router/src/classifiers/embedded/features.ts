@@ -7,7 +7,7 @@ import { TokenKind } from "./characters.ts"
 import { combined } from "./hashing.ts"
 import { cueCount, type CueSink, findCues } from "./lexicon.ts"
 import { opening, readOpening } from "./opening.ts"
-import { readTokens, TokenBuffer } from "./tokens.ts"
+import { readTokens, tokens } from "./tokens.ts"
 
 /** Part of every weights file: weights for other features are refused. */
 export const featureVersion = 3
@@ -38,7 +38,6 @@ export interface Features {
 }
 
 const features = { indices: new Int32Array(mostFeatures), values: new Float32Array(mostFeatures), length: 0 }
-const tokens = new TokenBuffer()
 
 const add = (index: number, value: number): void => {
   if (value === 0) return
@@ -76,7 +75,7 @@ const addCues = (): void => {
   inBody.fill(0)
   counts.fill(0)
   tailFrom = Math.max(headTokens, tokens.length - opening.length - tailTokens)
-  findCues(tokens, cueCounts)
+  findCues(cueCounts)
   const { start } = regions.cues
   for (let cue = 0; cue < cueCount; cue++) {
     const count = counts[cue] ?? 0
@@ -259,8 +258,8 @@ const addWords = (): void => {
 /** Pure but for its buffer, which is reused: read it before the next call. */
 export const featuresOf = (text: string): Features => {
   features.length = 0
-  readTokens(tokens, text)
-  readOpening(tokens)
+  readTokens(text)
+  readOpening()
   addStructure(text)
   addCues()
   addWords()
