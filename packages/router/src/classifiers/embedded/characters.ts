@@ -12,7 +12,7 @@ export const TokenKind = {
 /** Latin, Greek and Cyrillic. */
 const tableSize = 0x530
 /** The folded character, its marks, its kind: so that the table is asked once a character. */
-const infos = new Uint32Array(tableSize)
+const infos = new Int32Array(tableSize)
 const kindMask = 7
 export const capitalMark = 8
 export const accentMark = 16

@@ -6,8 +6,11 @@ import { TokenKind } from "./characters.ts"
 import { codeCues } from "./cues/code.ts"
 import { talkCues } from "./cues/talk.ts"
 import { taskCues } from "./cues/tasks.ts"
-import { combined } from "./hashing.ts"
-import { listBeginning, readTokens, tokens } from "./tokens.ts"
+import * as hashing from "./hashing.ts"
+import * as read from "./tokens.ts"
+
+const { combined } = hashing
+const { listBeginning, readTokens, tokens } = read
 
 const lists: ReadonlyArray<string> = [codeCues, taskCues, talkCues].flatMap((cues) => Object.values(cues))
 
@@ -16,8 +19,10 @@ export const cueCount = lists.length
 /** Slots of the phrase table, a power of two well above the number of phrases and their beginnings. */
 const slots = 1 << 15
 const keys = new Int32Array(slots)
-/** Where the cues of the phrase that ends here stand in `cuesOfPhrase`, or 0. */
+/** Where the cues of the phrase that ends here stand in `cuesOfPhrase`, or 0: but for the lowest bit, `goesOn`. */
 const phrases = new Int32Array(slots)
+/** Longer phrases begin with this one. */
+const goesOn = 1
 const cuesOfPhrase: Array<ReadonlyArray<number>> = [[]]
 const root = 0x3c6ef372
 
@@ -42,6 +47,7 @@ const listTokens = (from: number, count: number): number => {
 const listToken = (from: number, token: number): number => {
   const node = combined(from, token)
   keys[slotOf(node)] = node
+  if (from !== root) phrases[slotOf(from)] = (phrases[slotOf(from)] ?? 0) | goesOn
   const word = (node & (filterBits - 1)) >>> 5
   filter[word] = (filter[word] ?? 0) | (1 << (node & 31))
   return node
@@ -66,8 +72,9 @@ const listPhrase = (phrase: string): number => {
 
 const list = (cue: number, phrase: string): void => {
   const slot = slotOf(listPhrase(phrase))
-  const cues = cuesOfPhrase[phrases[slot] ?? 0] ?? []
-  if (!cues.includes(cue)) phrases[slot] = cuesOfPhrase.push([...cues, cue]) - 1
+  const known = phrases[slot] ?? 0
+  const cues = cuesOfPhrase[known >> 1] ?? []
+  if (!cues.includes(cue)) phrases[slot] = ((cuesOfPhrase.push([...cues, cue]) - 1) << 1) | (known & goesOn)
 }
 
 lists.forEach((phrasesOfCue, cue) => {
@@ -102,15 +109,18 @@ const step = (node: number, at: number, start: number, sink: CueSink): void => {
   const slot = slotOf(node)
   if (keys[slot] === 0) return
   const phrase = phrases[slot] ?? 0
-  if (phrase !== 0) {
-    const first = flatStart[phrase] ?? 0
+  if (phrase > goesOn) {
+    const first = flatStart[phrase >> 1] ?? 0
     const count = flat[first] ?? 0
     for (let i = 1; i <= count; i++) sink.note(flat[first + i] ?? 0, start)
   }
-  if (at + 1 < tokens.length && at + 1 - start < longestPhrase) follow(node, at + 1, start, sink)
+  if ((phrase & goesOn) !== 0 && at + 1 < tokens.length && at + 1 - start < longestPhrase) {
+    follow(node, at + 1, start, sink)
+  }
 }
 
 /** Every phrase at every token. Keys are 32-bit hashes: a chance hit is rarer than one text in a thousand. */
 export const findCues = (sink: CueSink): void => {
-  for (let at = 0; at < tokens.length; at++) follow(root, at, at, sink)
+  const { length } = tokens
+  for (let at = 0; at < length; at++) follow(root, at, at, sink)
 }

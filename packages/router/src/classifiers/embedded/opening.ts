@@ -4,7 +4,7 @@
  */
 import { TokenKind } from "./characters.ts"
 import { combined } from "./hashing.ts"
-import { readTokens, tokens } from "./tokens.ts"
+import * as read from "./tokens.ts"
 
 const greetings = `
   hi, hello, hey, hi there, hello there, hey there, hiya, dear, greetings, good morning, good afternoon, good evening, good day, hope you are well, hope you're well,
@@ -18,6 +18,7 @@ const requests = `
   s'il te plait, s'il vous plait, stp, svp, merci de, aide-moi, aide moi, aide-moi a, aidez-moi a, j'aimerais que tu, je voudrais que tu, je veux que tu, j'aimerais savoir, je voudrais savoir, sais-tu, savez-vous, peux-tu me dire, pouvez-vous me dire, j'ai une question, petite question,
   kannst du, konntest du, konnen sie, konnten sie, bitte, kannst du mir, hilf mir, weisst du, puedes, podrias, puede, podria, por favor, me puedes, ayudame a, necesito que, sabes`
 
+const { readTokens, tokens } = read
 const root = 0x7f4a7c15
 const continued = new Set<number>()
 const greetingEnds = new Set<number>()

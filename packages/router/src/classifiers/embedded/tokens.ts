@@ -2,8 +2,12 @@
  * Reads a text once into words and signs, as hashes in reused arrays: lower case, without accents, nothing allocated.
  * Of a long text the beginning and the end are read: there stands what is asked, before or after what is pasted.
  */
-import { accentMark, capitalMark, foldIn, infoOf, inWordMark, kindIn, tellingMarks, TokenKind } from "./characters.ts"
-import { combined, hashStep, mixed, offsetBasis } from "./hashing.ts"
+import * as characters from "./characters.ts"
+import * as hashing from "./hashing.ts"
+
+// What a module imports or exports is looked up at each use, what it keeps for itself is compiled in.
+const { accentMark, capitalMark, foldIn, infoOf, inWordMark, kindIn, tellingMarks, TokenKind } = characters
+const { combined, hashStep, mixed, offsetBasis } = hashing
 
 /** UTF-16 units read from the beginning and from the end. */
 const readFromStart = 1400
@@ -56,8 +60,10 @@ class TokenBuffer {
   characters = 0
 }
 
+const buffer = new TokenBuffer()
+
 /** What was read last; valid until the next text is read. One for all, so that compiled code knows where it stands. */
-export const tokens = new TokenBuffer()
+export const tokens = buffer
 
 /** Few bits that say soon that no listed beginning has this hash. */
 const filterBits = 1 << 14
@@ -88,7 +94,7 @@ const beginningToken = (hash: number): number => combined(hash, 42)
 
 /** Reads a word that begins at `at`; says where it ends. */
 const readWord = (at: number): number => {
-  const token = tokens.length
+  const token = buffer.length
   const first = infoOf(units[at] ?? 0)
   let info = first
   let hash = offsetBasis
@@ -103,31 +109,31 @@ const readWord = (at: number): number => {
     if ((info & tellingMarks) === 0) afterSmall = true
     else if ((info & capitalMark) !== 0) {
       capitals++
-      if (afterSmall) tokens.camelCase++
+      if (afterSmall) buffer.camelCase++
       afterSmall = false
     } else {
       afterSmall = true
-      if ((info & accentMark) !== 0) tokens.accents++
-      else if (end - at > 1) tokens.snakeCase++
+      if ((info & accentMark) !== 0) buffer.accents++
+      else if (end - at > 1) buffer.snakeCase++
     }
     info = infoOf(units[end] ?? 0)
   } while ((info & inWordMark) !== 0)
   if (capitals > 0) {
-    tokens.upperCase += capitals
-    if ((first & capitalMark) !== 0) tokens.capitalised++
+    buffer.upperCase += capitals
+    if ((first & capitalMark) !== 0) buffer.capitalised++
   }
-  if (units[end] === 40) tokens.calls++
+  if (units[end] === 40) buffer.calls++
   const word = mixed(hash)
-  tokens.hashes[token] = word
-  tokens.words[token] = word
-  tokens.beginnings[token] = beginning === 0 ? 0 : beginningToken(beginning)
-  tokens.codes[token] = end - at
+  buffer.hashes[token] = word
+  buffer.words[token] = word
+  buffer.beginnings[token] = beginning === 0 ? 0 : beginningToken(beginning)
+  buffer.codes[token] = end - at
   return end
 }
 
 /** Reads a number, its decimal signs included. */
 const readNumber = (at: number): number => {
-  const token = tokens.length
+  const token = buffer.length
   let hash = offsetBasis
   let size = 0
   let end = at
@@ -141,49 +147,49 @@ const readNumber = (at: number): number => {
     hash = hashStep(hash, code)
     end++
   }
-  tokens.digits += size
-  tokens.hashes[token] = mixed(hash)
-  tokens.words[token] = numberHashes[Math.min(size, 5) - 1] ?? 0
-  tokens.beginnings[token] = 0
-  tokens.codes[token] = size
+  buffer.digits += size
+  buffer.hashes[token] = mixed(hash)
+  buffer.words[token] = numberHashes[Math.min(size, 5) - 1] ?? 0
+  buffer.beginnings[token] = 0
+  buffer.codes[token] = size
   return end
 }
 
 const readSign = (at: number, info: number, kind: number): number => {
-  const token = tokens.length
+  const token = buffer.length
   const folded = foldIn(info)
   const hash = mixed(hashStep(offsetBasis, folded))
-  if (kind === TokenKind.ideograph) tokens.ideographs++
-  else tokens.signs++
-  tokens.hashes[token] = hash
-  tokens.words[token] = hash
-  tokens.beginnings[token] = 0
-  tokens.codes[token] = folded
+  if (kind === TokenKind.ideograph) buffer.ideographs++
+  else buffer.signs++
+  buffer.hashes[token] = hash
+  buffer.words[token] = hash
+  buffer.beginnings[token] = 0
+  buffer.codes[token] = folded
   return at + 1
 }
 
-const isSign = (token: number): boolean => tokens.kinds[token] === TokenKind.sign
+const isSign = (token: number): boolean => buffer.kinds[token] === TokenKind.sign
 
 /** What the line of these tokens looks like. */
 const noteLine = (from: number): void => {
-  const last = tokens.length - 1
-  const end = isSign(last) ? (tokens.codes[last] ?? 0) : 0
-  if (end === 59 || end === 123 || end === 125) tokens.codeLines++
-  const first = isSign(from) ? (tokens.codes[from] ?? 0) : 0
-  if (first === 45 || first === 42 || first === 0x2022) tokens.listLines++
+  const last = buffer.length - 1
+  const end = isSign(last) ? (buffer.codes[last] ?? 0) : 0
+  if (end === 59 || end === 123 || end === 125) buffer.codeLines++
+  const first = isSign(from) ? (buffer.codes[from] ?? 0) : 0
+  if (first === 45 || first === 42 || first === 0x2022) buffer.listLines++
   if (last === from) return
-  const second = tokens.codes[from + 1] ?? 0
+  const second = buffer.codes[from + 1] ?? 0
   const closes = isSign(from + 1) && (second === 41 || second === 46 || second === 58)
-  const isLetter = (token: number): boolean => tokens.kinds[token] === TokenKind.word && tokens.codes[token] === 1
-  if (tokens.kinds[from] === TokenKind.number && closes) tokens.listLines++
-  if ((isLetter(from) && closes) || (first === 40 && isLetter(from + 1))) tokens.optionLines++
+  const isLetter = (token: number): boolean => buffer.kinds[token] === TokenKind.word && buffer.codes[token] === 1
+  if (buffer.kinds[from] === TokenKind.number && closes) buffer.listLines++
+  if ((isLetter(from) && closes) || (first === 40 && isLetter(from + 1))) buffer.optionLines++
 }
 
 /** Reads the first `to` units. */
 const readUnits = (to: number): void => {
   units[to] = 0
   let at = 0
-  let lineFrom = tokens.length
+  let lineFrom = buffer.length
   let indent = 0
   while (at < to) {
     const code = units[at] ?? 0
@@ -191,57 +197,57 @@ const readUnits = (to: number): void => {
     const kind = kindIn(info)
     if (kind === TokenKind.space) {
       if (code === 10) {
-        tokens.newlines++
-        if (lineFrom === tokens.length) tokens.blankLines++
+        buffer.newlines++
+        if (lineFrom === buffer.length) buffer.blankLines++
         else noteLine(lineFrom)
-        if (tokens.firstLine === 0) tokens.firstLine = tokens.length
-        lineFrom = tokens.length
+        if (buffer.firstLine === 0) buffer.firstLine = buffer.length
+        lineFrom = buffer.length
         indent = 0
       } else indent += code === 9 ? 4 : 1
       at++
       continue
     }
-    if (lineFrom === tokens.length && indent >= 2) tokens.indentedLines++
-    tokens.kinds[tokens.length] = kind
+    if (lineFrom === buffer.length && indent >= 2) buffer.indentedLines++
+    buffer.kinds[buffer.length] = kind
     at = kind === TokenKind.word ? readWord(at) : kind === TokenKind.number ? readNumber(at) : readSign(at, info, kind)
-    tokens.length++
+    buffer.length++
   }
-  if (lineFrom < tokens.length) {
+  if (lineFrom < buffer.length) {
     noteLine(lineFrom)
-    tokens.lastLine = tokens.length - lineFrom
+    buffer.lastLine = buffer.length - lineFrom
   }
 }
 
 const clear = (): void => {
-  tokens.length = 0
-  tokens.camelCase = 0
-  tokens.snakeCase = 0
-  tokens.capitalised = 0
-  tokens.upperCase = 0
-  tokens.digits = 0
-  tokens.signs = 0
-  tokens.newlines = 0
-  tokens.blankLines = 0
-  tokens.indentedLines = 0
-  tokens.codeLines = 0
-  tokens.optionLines = 0
-  tokens.listLines = 0
-  tokens.calls = 0
-  tokens.ideographs = 0
-  tokens.accents = 0
-  tokens.firstLine = 0
-  tokens.lastLine = 0
+  buffer.length = 0
+  buffer.camelCase = 0
+  buffer.snakeCase = 0
+  buffer.capitalised = 0
+  buffer.upperCase = 0
+  buffer.digits = 0
+  buffer.signs = 0
+  buffer.newlines = 0
+  buffer.blankLines = 0
+  buffer.indentedLines = 0
+  buffer.codeLines = 0
+  buffer.optionLines = 0
+  buffer.listLines = 0
+  buffer.calls = 0
+  buffer.ideographs = 0
+  buffer.accents = 0
+  buffer.firstLine = 0
+  buffer.lastLine = 0
 }
 
 export const readTokens = (text: string): void => {
   clear()
   const end = text.length
   if (end <= readFromStart + readFromEnd) {
-    tokens.characters = end
+    buffer.characters = end
     unitBytes.write(text, "utf16le")
     readUnits(end)
   } else {
-    tokens.characters = readFromStart + readFromEnd
+    buffer.characters = readFromStart + readFromEnd
     unitBytes.write(text, 0, readFromStart * Uint16Array.BYTES_PER_ELEMENT, "utf16le")
     readUnits(readFromStart)
     unitBytes.write(text.slice(-readFromEnd), "utf16le")
