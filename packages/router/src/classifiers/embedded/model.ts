@@ -23,18 +23,18 @@ const normalise = (logits: Float64Array, temperature: number): void => {
   for (let head = 0; head < heads; head++) logits[head] = (logits[head] ?? 0) / sum
 }
 
-/** Weights that one number holds, so that they are fetched together. */
-const packed = 4
+/** Weights that one number holds, so that they are fetched together: those of a feature fill three of them. */
+const packed = Int32Array.BYTES_PER_ELEMENT
 const packs = Math.ceil(heads / packed)
 
 const packedWeights = (values: Int8Array): Int32Array => {
-  const rows = new Int32Array((values.length / heads) * packs)
-  for (let at = 0; at < values.length; at++) {
-    const head = at % heads
-    const pack = ((at - head) / heads) * packs + Math.floor(head / packed)
-    rows[pack] = (rows[pack] ?? 0) | (((values[at] ?? 0) & 0xff) << (8 * (head % packed)))
+  const rowBytes = packs * packed
+  const bytes = new Int8Array((values.length / heads) * rowBytes)
+  let from = 0
+  for (let row = 0; row < bytes.length; row += rowBytes) {
+    for (let head = 0; head < heads; head++) bytes[row + head] = values[from++] ?? 0
   }
-  return rows
+  return new Int32Array(bytes.buffer)
 }
 
 export const modelOf = ({ biases, scales, temperature, values }: Weights): Model => {

@@ -1,5 +1,5 @@
 /**
- * Reads a text once into words and signs, as hashes in reused arrays: lower case, without accents, nothing allocated.
+ * Reads a text once into words and signs, as hashes in reused arrays: lower case, without accents, no word allocated.
  * Of a long text the beginning and the end are read: there stands what is asked, before or after what is pasted.
  */
 import * as characters from "./characters.ts"
@@ -17,8 +17,8 @@ const maxTokens = readFromStart + readFromEnd + 8
 const numberHashes = Int32Array.from([1, 2, 3, 4, 5], (size) => mixed(hashStep(0x5bd1e995, size)))
 
 /**
- * The UTF-16 units that are read, and a zero after them, which ends every word: copied at once, because a string's own
- * take a call each.
+ * The UTF-16 units that are read, and a zero after them, which ends every word: copied at once, in the byte order of the
+ * processors that Node.js is made for, because each `charCodeAt` asks again what kind of string it is.
  */
 const units = new Uint16Array(readFromStart + readFromEnd + 1)
 const unitBytes = Buffer.from(units.buffer)
