@@ -1,4 +1,5 @@
 import { Effect, Exit } from "effect"
+import { createHash } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
 import { archetypes } from "../src/classifiers/embedded/archetypes.ts"
@@ -77,6 +78,17 @@ describe("features", () => {
     expect(indices.every((index) => index >= 0 && index < featureCount)).toBe(true)
     expect(values.every((value) => Number.isFinite(value))).toBe(true)
     expect(classify(text).confidence).toBeLessThanOrEqual(1)
+  })
+
+  it("are those that the weights were trained with: where they change, so does `featureVersion`", () => {
+    const texts = [
+      "Hello, could you please sum 3.14, 1,000 and v2.x?\r\n  - getUserName(user_id, HTTPServer);\n\tA) œuvre\n\n(b) «Ça»",
+      "Привет, мир! 你好，世界。 ế Ấ \u2019tis \u201cso\u201d \u{1f600} \ud800 x\ufeffy",
+      `Résume ce texte : ${"Le conseil s'est réuni lundi; 12 voix pour, 3,5 % contre. ".repeat(80)} Merci !`
+    ]
+    const digest = createHash("sha256")
+    for (const text of texts) digest.update(JSON.stringify(copyOf(text)))
+    expect(digest.digest("hex").slice(0, 16)).toBe("58dc9fe93a2be8b6")
   })
 
   it("of a long text are those of its beginning and its end", () => {

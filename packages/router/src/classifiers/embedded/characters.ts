@@ -12,11 +12,19 @@ export const TokenKind = {
 /** Latin, Greek and Cyrillic. */
 const tableSize = 0x530
 /** The folded character, its marks, its kind: so that the table is asked once a character. */
-const infos = new Uint32Array(tableSize)
+const infos = new Int32Array(tableSize)
 const kindMask = 7
 export const capitalMark = 8
 export const accentMark = 16
+const underscoreMark = 32
+/** Letters, digits and underscores: what a word goes on with. */
+export const inWordMark = 64
+/** A letter with one of these tells more than that it belongs to a word. */
+export const tellingMarks = capitalMark | accentMark | underscoreMark
 const foldShift = 8
+
+const markOf = (kind: number): number => (kind === TokenKind.word || kind === TokenKind.number ? inWordMark : 0)
+
 /** Letters that are no accented form of another. */
 const plain: Readonly<Record<string, string>> = {
   œ: "o",
@@ -47,6 +55,8 @@ for (let code = 0; code < tableSize; code++) {
     ((folded === "" ? code : folded.charCodeAt(0)) << foldShift) |
     (isCapital ? capitalMark : 0) |
     (isAccented ? accentMark : 0) |
+    (character === "_" ? underscoreMark : 0) |
+    markOf(kind) |
     kind
 }
 
@@ -73,9 +83,13 @@ const foldBeyond = (code: number): number => {
   return code
 }
 
+const infoBeyond = (code: number): number => {
+  const kind = kindBeyond(code)
+  return (foldBeyond(code) << foldShift) | markOf(kind) | kind
+}
+
 /** Kind, marks and folded character in one number: see `kindIn` and `foldIn`. */
-export const infoOf = (code: number): number =>
-  code < tableSize ? (infos[code] ?? 0) : (foldBeyond(code) << foldShift) | kindBeyond(code)
+export const infoOf = (code: number): number => (code < tableSize ? (infos[code] ?? 0) : infoBeyond(code))
 
 export const kindIn = (info: number): number => info & kindMask
 export const foldIn = (info: number): number => info >>> foldShift

@@ -3,11 +3,18 @@
  * Four regions: structure (length, punctuation, what code and lists look like), cues by where they stand, pairs of cues
  * near the beginning, and hashed words and pairs of words.
  */
-import { TokenKind } from "./characters.ts"
-import { combined } from "./hashing.ts"
-import { cueCount, type CueSink, findCues } from "./lexicon.ts"
-import { opening, readOpening } from "./opening.ts"
-import { readTokens, TokenBuffer } from "./tokens.ts"
+import * as kinds from "./characters.ts"
+import * as hashing from "./hashing.ts"
+import * as lexicon from "./lexicon.ts"
+import * as openings from "./opening.ts"
+import * as read from "./tokens.ts"
+
+// What a module imports is looked up at each use, what it keeps for itself is compiled in.
+const { TokenKind } = kinds
+const { combined } = hashing
+const { cueCount, findCues } = lexicon
+const { opening, readOpening } = openings
+const { readTokens, tokens } = read
 
 /** Part of every weights file: weights for other features are refused. */
 export const featureVersion = 3
@@ -37,13 +44,14 @@ export interface Features {
   readonly length: number
 }
 
-const features = { indices: new Int32Array(mostFeatures), values: new Float32Array(mostFeatures), length: 0 }
-const tokens = new TokenBuffer()
+const indices = new Int32Array(mostFeatures)
+const values = new Float32Array(mostFeatures)
+const features = { indices, values, length: 0 }
 
 const add = (index: number, value: number): void => {
   if (value === 0) return
-  features.indices[features.length] = index
-  features.values[features.length] = value
+  indices[features.length] = index
+  values[features.length] = value
   features.length++
 }
 
@@ -57,7 +65,7 @@ const inTail = new Uint8Array(cueCount)
 const inBody = new Uint8Array(cueCount)
 const counts = new Uint16Array(cueCount)
 let tailFrom = 0
-const cueCounts: CueSink = {
+const cueCounts: lexicon.CueSink = {
   note: (cue, at) => {
     const token = at - opening.length
     if (token < 0) return
@@ -76,7 +84,7 @@ const addCues = (): void => {
   inBody.fill(0)
   counts.fill(0)
   tailFrom = Math.max(headTokens, tokens.length - opening.length - tailTokens)
-  findCues(tokens, cueCounts)
+  findCues(cueCounts)
   const { start } = regions.cues
   for (let cue = 0; cue < cueCount; cue++) {
     const count = counts[cue] ?? 0
@@ -217,19 +225,17 @@ const addStructure = (text: string): void => {
 // Words and pairs of words, counted in their buckets.
 const bucketMask = (1 << hashBits) - 1
 const bucketCounts = new Uint8Array(1 << hashBits)
-const touched = new Int32Array(mostFeatures)
-let touchedLength = 0
 const logarithms = Float32Array.from({ length: 256 }, (_, count) => (count === 0 ? 0 : 1 + Math.log(count)))
 
 const count = (hash: number): void => {
   const bucket = hash & bucketMask
   const before = bucketCounts[bucket] ?? 0
-  if (before === 0) touched[touchedLength++] = bucket
+  if (before === 0) indices[features.length++] = bucket
   if (before < 255) bucketCounts[bucket] = before + 1
 }
 
 const addWords = (): void => {
-  touchedLength = 0
+  const from = features.length
   const { length, words } = tokens
   let before = 0x1f83d9ab
   for (let i = opening.length; i < length; i++) {
@@ -242,25 +248,26 @@ const addWords = (): void => {
     if (i >= length - 4 && length > 8) count(combined(0x6a09e667, word))
     before = word
   }
+  const to = features.length
+  const { start } = regions.words
   let sum = 0
-  for (let i = 0; i < touchedLength; i++) {
-    const value = logarithms[bucketCounts[touched[i] ?? 0] ?? 0] ?? 0
+  for (let i = from; i < to; i++) {
+    const bucket = indices[i] ?? 0
+    const value = logarithms[bucketCounts[bucket] ?? 0] ?? 0
     sum += value * value
+    bucketCounts[bucket] = 0
+    indices[i] = start + bucket
+    values[i] = value
   }
   const scale = sum === 0 ? 0 : 1 / Math.sqrt(sum)
-  const { start } = regions.words
-  for (let i = 0; i < touchedLength; i++) {
-    const bucket = touched[i] ?? 0
-    add(start + bucket, (logarithms[bucketCounts[bucket] ?? 0] ?? 0) * scale)
-    bucketCounts[bucket] = 0
-  }
+  for (let i = from; i < to; i++) values[i] = (values[i] ?? 0) * scale
 }
 
 /** Pure but for its buffer, which is reused: read it before the next call. */
 export const featuresOf = (text: string): Features => {
   features.length = 0
-  readTokens(tokens, text)
-  readOpening(tokens)
+  readTokens(text)
+  readOpening()
   addStructure(text)
   addCues()
   addWords()

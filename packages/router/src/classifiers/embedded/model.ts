@@ -23,17 +23,46 @@ const normalise = (logits: Float64Array, temperature: number): void => {
   for (let head = 0; head < heads; head++) logits[head] = (logits[head] ?? 0) / sum
 }
 
-/** The sum of weight times feature from `from` to `to`, for one head. */
-const sumOf = (weights: Int8Array, { indices, values }: Features, head: number, from: number, to: number): number => {
-  let sum = 0
-  for (let at = from; at < to; at++) sum += (weights[(indices[at] ?? 0) * heads + head] ?? 0) * (values[at] ?? 0)
-  return sum
+/** Weights that one number holds, so that they are fetched together: those of a feature fill three of them. */
+const packed = Int32Array.BYTES_PER_ELEMENT
+const packs = Math.ceil(heads / packed)
+
+const packedWeights = (values: Int8Array): Int32Array => {
+  const rowBytes = packs * packed
+  const bytes = new Int8Array((values.length / heads) * rowBytes)
+  let from = 0
+  for (let row = 0; row < bytes.length; row += rowBytes) {
+    for (let head = 0; head < heads; head++) bytes[row + head] = values[from++] ?? 0
+  }
+  return new Int32Array(bytes.buffer)
 }
 
 export const modelOf = ({ biases, scales, temperature, values }: Weights): Model => {
+  const weights = packedWeights(values)
   const flatScales = Float64Array.from(scales.flat())
   const flatBiases = Float64Array.from(biases)
   const logits = new Float64Array(heads)
+  const sums = new Float64Array(packs * packed)
+  /** For four heads: the sum of weight times feature from `from` to `to`. */
+  const addUp = ({ indices, values: present }: Features, pack: number, from: number, to: number): void => {
+    let first = 0
+    let second = 0
+    let third = 0
+    let fourth = 0
+    for (let at = from; at < to; at++) {
+      const four = weights[(indices[at] ?? 0) * packs + pack] ?? 0
+      const value = present[at] ?? 0
+      first += ((four << 24) >> 24) * value
+      second += ((four << 16) >> 24) * value
+      third += ((four << 8) >> 24) * value
+      fourth += (four >> 24) * value
+    }
+    const head = pack * packed
+    sums[head] = first
+    sums[head + 1] = second
+    sums[head + 2] = third
+    sums[head + 3] = fourth
+  }
   return (features) => {
     logits.set(flatBiases)
     let from = 0
@@ -42,9 +71,9 @@ export const modelOf = ({ biases, scales, temperature, values }: Weights): Model
       const end = regionEnds[region] ?? 0
       let to = from
       while (to < features.length && (features.indices[to] ?? 0) < end) to++
+      for (let pack = 0; pack < packs; pack++) addUp(features, pack, from, to)
       for (let head = 0; head < heads; head++) {
-        const sum = sumOf(values, features, head, from, to)
-        logits[head] = (logits[head] ?? 0) + sum * (flatScales[region * heads + head] ?? 0)
+        logits[head] = (logits[head] ?? 0) + (sums[head] ?? 0) * (flatScales[region * heads + head] ?? 0)
       }
       from = to
     }

@@ -4,7 +4,7 @@
  */
 import { TokenKind } from "./characters.ts"
 import { combined } from "./hashing.ts"
-import { readTokens, TokenBuffer } from "./tokens.ts"
+import * as read from "./tokens.ts"
 
 const greetings = `
   hi, hello, hey, hi there, hello there, hey there, hiya, dear, greetings, good morning, good afternoon, good evening, good day, hope you are well, hope you're well,
@@ -18,21 +18,21 @@ const requests = `
   s'il te plait, s'il vous plait, stp, svp, merci de, aide-moi, aide moi, aide-moi a, aidez-moi a, j'aimerais que tu, je voudrais que tu, je veux que tu, j'aimerais savoir, je voudrais savoir, sais-tu, savez-vous, peux-tu me dire, pouvez-vous me dire, j'ai une question, petite question,
   kannst du, konntest du, konnen sie, konnten sie, bitte, kannst du mir, hilf mir, weisst du, puedes, podrias, puede, podria, por favor, me puedes, ayudame a, necesito que, sabes`
 
+const { readTokens, tokens } = read
 const root = 0x7f4a7c15
 const continued = new Set<number>()
 const greetingEnds = new Set<number>()
 const requestEnds = new Set<number>()
 
-const reader = new TokenBuffer()
 for (const [phrases, ends] of [
   [greetings, greetingEnds],
   [requests, requestEnds]
 ] as const) {
   for (const phrase of phrases.split(",")) {
-    readTokens(reader, phrase)
+    readTokens(phrase)
     let node = root
-    for (let at = 0; at < reader.length; at++) {
-      node = combined(node, reader.hashes[at] ?? 0)
+    for (let at = 0; at < tokens.length; at++) {
+      node = combined(node, tokens.hashes[at] ?? 0)
       continued.add(node)
     }
     ends.add(node)
@@ -46,13 +46,13 @@ export const opening = { length: 0, greets: false, asks: false }
 const leastWords = 4
 const longestOpening = 16
 
-const wordsFrom = (tokens: TokenBuffer, from: number): number => {
+const wordsFrom = (from: number): number => {
   let words = 0
   for (let at = from; at < tokens.length && words < leastWords; at++) if (tokens.kinds[at] !== TokenKind.sign) words++
   return words
 }
 
-export const readOpening = (tokens: TokenBuffer): void => {
+export const readOpening = (): void => {
   let at = 0
   opening.length = 0
   opening.greets = false
@@ -71,5 +71,5 @@ export const readOpening = (tokens: TokenBuffer): void => {
     if (end === at && (at === 0 || tokens.kinds[at] !== TokenKind.sign)) break
     at = Math.max(end, at + 1)
   }
-  if (wordsFrom(tokens, at) >= leastWords) opening.length = at
+  if (wordsFrom(at) >= leastWords) opening.length = at
 }

@@ -1,9 +1,13 @@
 /**
- * Reads a text once into words and signs, as hashes in reused arrays: lower case, without accents, nothing allocated.
+ * Reads a text once into words and signs, as hashes in reused arrays: lower case, without accents, no word allocated.
  * Of a long text the beginning and the end are read: there stands what is asked, before or after what is pasted.
  */
-import { accentMark, capitalMark, foldIn, infoOf, kindIn, TokenKind } from "./characters.ts"
-import { combined, hashStep, mixed, offsetBasis } from "./hashing.ts"
+import * as characters from "./characters.ts"
+import * as hashing from "./hashing.ts"
+
+// What a module imports or exports is looked up at each use, what it keeps for itself is compiled in.
+const { accentMark, capitalMark, foldIn, infoOf, inWordMark, kindIn, tellingMarks, TokenKind } = characters
+const { combined, hashStep, mixed, offsetBasis } = hashing
 
 /** UTF-16 units read from the beginning and from the end. */
 const readFromStart = 1400
@@ -12,8 +16,14 @@ const maxTokens = readFromStart + readFromEnd + 8
 
 const numberHashes = Int32Array.from([1, 2, 3, 4, 5], (size) => mixed(hashStep(0x5bd1e995, size)))
 
-/** What was read last; valid until the next text is read. */
-export class TokenBuffer {
+/**
+ * The UTF-16 units that are read, and a zero after them, which ends every word: copied at once, in the byte order of the
+ * processors that Node.js is made for, because each `charCodeAt` asks again what kind of string it is.
+ */
+const units = new Uint16Array(readFromStart + readFromEnd + 1)
+const unitBytes = Buffer.from(units.buffer)
+
+class TokenBuffer {
   length = 0
   /** By its letters. */
   readonly hashes = new Int32Array(maxTokens)
@@ -50,52 +60,69 @@ export class TokenBuffer {
   characters = 0
 }
 
+const buffer = new TokenBuffer()
+
+/** What was read last; valid until the next text is read. One for all, so that compiled code knows where it stands. */
+export const tokens = buffer
+
 /** Few bits that say soon that no listed beginning has this hash. */
-const filterMask = (1 << 14) - 1
-const beginningFilter = new Uint8Array(filterMask + 1)
-const beginnings = new Set<number>()
+const filterBits = 1 << 14
+const filter = new Uint32Array(filterBits >> 5)
+const mayBegin = (hash: number): boolean => (((filter[(hash & (filterBits - 1)) >>> 5] ?? 0) >>> (hash & 31)) & 1) === 1
+
+/** A table of the listed beginnings, well above their number. */
+const slots = 1 << 11
+const beginnings = new Int32Array(slots)
+
+const slotOf = (hash: number): number => {
+  let slot = hash & (slots - 1)
+  while (beginnings[slot] !== 0 && beginnings[slot] !== hash) slot = (slot + 1) & (slots - 1)
+  return slot
+}
 
 /** What stands for a listed beginning among the tokens; words that begin so are noted from now on. */
 export const listBeginning = (letters: string): number => {
   let hash = offsetBasis
   for (let at = 0; at < letters.length; at++) hash = hashStep(hash, foldIn(infoOf(letters.charCodeAt(at))))
-  beginningFilter[hash & filterMask] = 1
-  beginnings.add(hash)
+  const word = (hash & (filterBits - 1)) >>> 5
+  filter[word] = (filter[word] ?? 0) | (1 << (hash & 31))
+  beginnings[slotOf(hash)] = hash
   return beginningToken(hash)
 }
 
 const beginningToken = (hash: number): number => combined(hash, 42)
 
 /** Reads a word that begins at `at`; says where it ends. */
-const readWord = (buffer: TokenBuffer, text: string, at: number, to: number): number => {
+const readWord = (at: number): number => {
   const token = buffer.length
+  const first = infoOf(units[at] ?? 0)
+  let info = first
   let hash = offsetBasis
   let beginning = 0
   let capitals = 0
   let afterSmall = false
   let end = at
-  while (end < to) {
-    const info = infoOf(text.charCodeAt(end))
-    const kind = kindIn(info)
-    if (kind !== TokenKind.word && kind !== TokenKind.number) break
+  do {
     hash = hashStep(hash, foldIn(info))
     end++
-    if (beginningFilter[hash & filterMask] === 1 && beginnings.has(hash)) beginning = hash
-    if ((info & capitalMark) !== 0) {
+    if (mayBegin(hash) && beginnings[slotOf(hash)] === hash) beginning = hash
+    if ((info & tellingMarks) === 0) afterSmall = true
+    else if ((info & capitalMark) !== 0) {
       capitals++
       if (afterSmall) buffer.camelCase++
       afterSmall = false
     } else {
       afterSmall = true
       if ((info & accentMark) !== 0) buffer.accents++
-      else if (foldIn(info) === 95 && end - at > 1) buffer.snakeCase++
+      else if (end - at > 1) buffer.snakeCase++
     }
-  }
+    info = infoOf(units[end] ?? 0)
+  } while ((info & inWordMark) !== 0)
   if (capitals > 0) {
     buffer.upperCase += capitals
-    if ((infoOf(text.charCodeAt(at)) & capitalMark) !== 0) buffer.capitalised++
+    if ((first & capitalMark) !== 0) buffer.capitalised++
   }
-  if (end < to && text.charCodeAt(end) === 40) buffer.calls++
+  if (units[end] === 40) buffer.calls++
   const word = mixed(hash)
   buffer.hashes[token] = word
   buffer.words[token] = word
@@ -105,16 +132,17 @@ const readWord = (buffer: TokenBuffer, text: string, at: number, to: number): nu
 }
 
 /** Reads a number, its decimal signs included. */
-const readNumber = (buffer: TokenBuffer, text: string, at: number, to: number): number => {
+const readNumber = (at: number): number => {
   const token = buffer.length
   let hash = offsetBasis
   let size = 0
   let end = at
-  while (end < to) {
-    const code = text.charCodeAt(end)
+  for (;;) {
+    const code = units[end] ?? 0
     if (kindIn(infoOf(code)) !== TokenKind.number) {
-      const next = end + 1 < to ? text.charCodeAt(end + 1) : 0
-      if ((code !== 46 && code !== 44) || next < 48 || next > 57) break
+      if (code !== 46 && code !== 44) break
+      const next = units[end + 1] ?? 0
+      if (next < 48 || next > 57) break
     } else size++
     hash = hashStep(hash, code)
     end++
@@ -127,9 +155,9 @@ const readNumber = (buffer: TokenBuffer, text: string, at: number, to: number): 
   return end
 }
 
-const readSign = (buffer: TokenBuffer, text: string, at: number, kind: number): number => {
+const readSign = (at: number, info: number, kind: number): number => {
   const token = buffer.length
-  const folded = foldIn(infoOf(text.charCodeAt(at)))
+  const folded = foldIn(info)
   const hash = mixed(hashStep(offsetBasis, folded))
   if (kind === TokenKind.ideograph) buffer.ideographs++
   else buffer.signs++
@@ -140,35 +168,38 @@ const readSign = (buffer: TokenBuffer, text: string, at: number, kind: number): 
   return at + 1
 }
 
-const isSign = (buffer: TokenBuffer, token: number): boolean => buffer.kinds[token] === TokenKind.sign
+const isSign = (token: number): boolean => buffer.kinds[token] === TokenKind.sign
 
 /** What the line of these tokens looks like. */
-const noteLine = (buffer: TokenBuffer, from: number): void => {
+const noteLine = (from: number): void => {
   const last = buffer.length - 1
-  const end = isSign(buffer, last) ? (buffer.codes[last] ?? 0) : 0
+  const end = isSign(last) ? (buffer.codes[last] ?? 0) : 0
   if (end === 59 || end === 123 || end === 125) buffer.codeLines++
-  const first = isSign(buffer, from) ? (buffer.codes[from] ?? 0) : 0
+  const first = isSign(from) ? (buffer.codes[from] ?? 0) : 0
   if (first === 45 || first === 42 || first === 0x2022) buffer.listLines++
   if (last === from) return
   const second = buffer.codes[from + 1] ?? 0
-  const closes = isSign(buffer, from + 1) && (second === 41 || second === 46 || second === 58)
+  const closes = isSign(from + 1) && (second === 41 || second === 46 || second === 58)
   const isLetter = (token: number): boolean => buffer.kinds[token] === TokenKind.word && buffer.codes[token] === 1
   if (buffer.kinds[from] === TokenKind.number && closes) buffer.listLines++
   if ((isLetter(from) && closes) || (first === 40 && isLetter(from + 1))) buffer.optionLines++
 }
 
-const readRange = (buffer: TokenBuffer, text: string, from: number, to: number): void => {
-  let at = from
+/** Reads the first `to` units. */
+const readUnits = (to: number): void => {
+  units[to] = 0
+  let at = 0
   let lineFrom = buffer.length
   let indent = 0
   while (at < to) {
-    const code = text.charCodeAt(at)
-    const kind = kindIn(infoOf(code))
+    const code = units[at] ?? 0
+    const info = infoOf(code)
+    const kind = kindIn(info)
     if (kind === TokenKind.space) {
       if (code === 10) {
         buffer.newlines++
         if (lineFrom === buffer.length) buffer.blankLines++
-        else noteLine(buffer, lineFrom)
+        else noteLine(lineFrom)
         if (buffer.firstLine === 0) buffer.firstLine = buffer.length
         lineFrom = buffer.length
         indent = 0
@@ -178,21 +209,16 @@ const readRange = (buffer: TokenBuffer, text: string, from: number, to: number):
     }
     if (lineFrom === buffer.length && indent >= 2) buffer.indentedLines++
     buffer.kinds[buffer.length] = kind
-    at =
-      kind === TokenKind.word
-        ? readWord(buffer, text, at, to)
-        : kind === TokenKind.number
-          ? readNumber(buffer, text, at, to)
-          : readSign(buffer, text, at, kind)
+    at = kind === TokenKind.word ? readWord(at) : kind === TokenKind.number ? readNumber(at) : readSign(at, info, kind)
     buffer.length++
   }
   if (lineFrom < buffer.length) {
-    noteLine(buffer, lineFrom)
+    noteLine(lineFrom)
     buffer.lastLine = buffer.length - lineFrom
   }
 }
 
-const clear = (buffer: TokenBuffer): void => {
+const clear = (): void => {
   buffer.length = 0
   buffer.camelCase = 0
   buffer.snakeCase = 0
@@ -213,15 +239,18 @@ const clear = (buffer: TokenBuffer): void => {
   buffer.lastLine = 0
 }
 
-export const readTokens = (buffer: TokenBuffer, text: string): void => {
-  clear(buffer)
+export const readTokens = (text: string): void => {
+  clear()
   const end = text.length
   if (end <= readFromStart + readFromEnd) {
     buffer.characters = end
-    readRange(buffer, text, 0, end)
+    unitBytes.write(text, "utf16le")
+    readUnits(end)
   } else {
     buffer.characters = readFromStart + readFromEnd
-    readRange(buffer, text, 0, readFromStart)
-    readRange(buffer, text, end - readFromEnd, end)
+    unitBytes.write(text, 0, readFromStart * Uint16Array.BYTES_PER_ELEMENT, "utf16le")
+    readUnits(readFromStart)
+    unitBytes.write(text.slice(-readFromEnd), "utf16le")
+    readUnits(readFromEnd)
   }
 }
