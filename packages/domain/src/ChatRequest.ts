@@ -2,7 +2,7 @@
  * A chat completion request: what the router routes on, decoded; the rest carried as the bytes that came.
  */
 import { Result } from "effect"
-import { type Edit, exceededLimit, firstMemberAt, type Member, membersOf, withEdits } from "./jsonSpans.ts"
+import { type Edit, firstMemberAt, type Member, membersOf, withEdits } from "./jsonSpans.ts"
 import { InvalidRequest } from "./RouterError.ts"
 
 const roles = ["system", "developer", "user", "assistant", "tool", "function"] as const
@@ -55,9 +55,6 @@ export interface ChatRequest {
   readonly promptCacheKey: string | undefined
   readonly upstreamSessionId: string | undefined
 }
-
-/** More than any request means to have; `JSON.parse` takes seconds and gigabytes for millions of values. */
-const limits = { depth: 256, nodes: 500_000 } as const
 
 const invalid = (param: string | null, expected: string): InvalidRequest =>
   new InvalidRequest({
@@ -126,18 +123,12 @@ const fieldProblem = (fields: Readonly<Record<string, unknown>>): InvalidRequest
 const nonEmpty = (value: unknown): ReadonlyArray<unknown> | undefined =>
   Array.isArray(value) && value.length > 0 ? value : undefined
 
-/** Reads a request body. The error names the field at fault by its path. */
+/** Reads a request body, whose bounds (`jsonLimits`) are its sender's reader's to keep. The error names the field at fault by its path. */
 export const parseChatRequest = (
   id: string,
   client: ClientSignals,
   body: Buffer
 ): Result.Result<ChatRequest, InvalidRequest> => {
-  const exceeded = exceededLimit(body, limits)
-  if (exceeded !== undefined) {
-    const problem =
-      exceeded === "depth" ? `is nested deeper than ${limits.depth} levels` : `has more than ${limits.nodes} values`
-    return Result.fail(invalid(null, `The request body ${problem}.`))
-  }
   let fields: unknown
   try {
     fields = JSON.parse(body.toString("utf8"))

@@ -71,36 +71,6 @@ const skipValue = (bytes: Buffer, at: number): number => {
   return at
 }
 
-export interface JsonLimits {
-  readonly depth: number
-  /** Values: objects, arrays, and what stands in them. */
-  readonly nodes: number
-}
-
-/**
- * Which limit bytes go over as JSON, found without building a value of them. Any bytes will do, valid JSON or not.
- * Every value but the first stands behind a bracket or a comma, so those are counted.
- */
-export const exceededLimit = (bytes: Buffer, limits: JsonLimits): keyof JsonLimits | undefined => {
-  let depth = 0
-  let nodes = 1
-  for (let at = 0; at < bytes.length;) {
-    const byte = bytes[at]
-    if (byte === quote) {
-      at = skipString(bytes, at)
-      continue
-    }
-    at++
-    if (byte === openBrace || byte === openBracket) {
-      if (++depth > limits.depth) return "depth"
-      nodes++
-    } else if (byte === closeBrace || byte === closeBracket) depth--
-    else if (byte === comma) nodes++
-    if (nodes > limits.nodes) return "nodes"
-  }
-  return undefined
-}
-
 /** The members of the object whose `{` is the first byte after white space at `from`, in order, doubles included. */
 export const membersOf = (bytes: Buffer, from = 0): ReadonlyArray<Member> => {
   const members: Array<Member> = []

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { exceededLimit, firstMemberAt, membersOf, withEdits } from "../src/jsonSpans.ts"
+import { firstMemberAt, membersOf, withEdits } from "../src/jsonSpans.ts"
 import { MemberText, objectText, valueText } from "./jsonTexts.ts"
 
 const spans = (text: string) => {
@@ -91,24 +91,5 @@ describe("withEdits", () => {
     ]
     assert.strictEqual(withEdits(Buffer.from("0123456"), edits).toString(), "12x56é!")
     assert.strictEqual(withEdits(Buffer.from("same"), []).toString(), "same")
-  })
-})
-
-describe("exceededLimit", () => {
-  const limits = { depth: 3, nodes: 5 }
-
-  it.each([
-    ["", undefined],
-    ["[[[1]]]", undefined],
-    ["[[[[1]]]]", "depth"],
-    ['"[[[[[[[[,,,,,,"', undefined],
-    ['{"a":"\\\"[[[[","b":2}', undefined],
-    ["[1,2,3,4]", undefined],
-    ["[1,2,3,4,5]", "nodes"],
-    ["[{},{},{}]", "nodes"],
-    ["]]]]]]]]]]", undefined],
-    ["[][][][][][]", "nodes"]
-  ] as const)("%s: %s", (text, expected) => {
-    assert.strictEqual(exceededLimit(Buffer.from(text), limits), expected)
   })
 })

@@ -12,7 +12,7 @@ import { ByteSize, Clock, Effect, Layer, Redacted } from "effect"
 import { HttpClient, HttpIncomingMessage, HttpMiddleware, HttpRouter } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { announced } from "./banner.ts"
-import { Admission } from "./http/Admission.ts"
+import { Admission, longestWaitMillis } from "./http/Admission.ts"
 import { AdminAccessLive, ClientAccessLive } from "./http/authorization.ts"
 import { ChatHandlers } from "./http/chat.ts"
 import { cutStalledClients } from "./http/clientDeadlines.ts"
@@ -26,6 +26,7 @@ import { KeyLimits } from "./http/KeyLimits.ts"
 import { MetricsHandlers } from "./http/metrics.ts"
 import { answerMalformedRequests } from "./http/malformed.ts"
 import { UsageHandlers } from "./http/usage.ts"
+import { otherBodyBytes } from "./http/request.ts"
 import { Lifecycle } from "./Lifecycle.ts"
 import { loggingLayer } from "./logging.ts"
 import { ServerSettings } from "./ServerSettings.ts"
@@ -104,13 +105,15 @@ const routes = Layer.mergeAll(
   EdgeLive
 )
 
-/** Request heads within 30 s, whole requests within 2 min; then the answer, for as long as its reader reads. */
+const longestHeadMillis = 30_000
+
+/** Request heads within 30 s, whole requests in time; then the answer, for as long as its reader reads. */
 const nodeServerOf = (settings: Settings, telemetry: TelemetryService): DrainingServer => {
   const server = new DrainingServer({
-    headersTimeout: 30_000,
-    requestTimeout: 120_000,
+    headersTimeout: Math.min(longestHeadMillis, settings.clientSendTimeoutMillis),
+    requestTimeout: settings.clientSendTimeoutMillis,
     keepAliveTimeout: 65_000,
-    connectionsCheckingInterval: 5_000,
+    connectionsCheckingInterval: Math.min(5_000, Math.ceil(settings.clientSendTimeoutMillis / 4)),
     maxHeaderSize: 16_384,
     // Node's own refusal has no envelope; the edge refuses instead.
     requireHostHeader: false,
@@ -126,7 +129,11 @@ const nodeServerOf = (settings: Settings, telemetry: TelemetryService): Draining
   cutStalledClients(server, {
     stallMillis: settings.clientStallTimeoutMillis,
     // Reading the request, waiting for a place, and the answer.
-    responseMillis: 150_000 + settings.requestTimeoutMillis + settings.clientStallTimeoutMillis
+    responseMillis:
+      settings.clientSendTimeoutMillis +
+      longestWaitMillis +
+      settings.requestTimeoutMillis +
+      settings.clientStallTimeoutMillis
   })
   answerMalformedRequests(server)
   measure(server, telemetry)
@@ -177,7 +184,7 @@ export const serverLayer = (loaded: LoadedSettings) => {
   )
   const router = Layer.unwrap(Effect.map(upstreamOf(settings), (upstream) => routerLayer(optionsOf(loaded, upstream))))
   const bounds = Layer.mergeAll(
-    Layer.succeed(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(settings.routerMaxBodyBytes)),
+    Layer.succeed(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(otherBodyBytes(settings.routerMaxBodyBytes))),
     // Spans are made by hand; the framework's would double the cost of a request.
     Layer.succeed(HttpMiddleware.TracerDisabledWhen, () => true),
     // Nor the client's, which would send headers of its own (b3 too) to everyone.

@@ -137,6 +137,12 @@ export const settingsTable = {
     1_000,
     "Chat requests that wait for their turn; more are answered 503 with Retry-After"
   ),
+  clientSendTimeoutMillis: setting(
+    "CLIENT_SEND_TIMEOUT_MS",
+    integer(1, hour),
+    120_000,
+    "Time that a client has to send a whole request; a slower one is answered 408"
+  ),
   clientStallTimeoutMillis: setting(
     "CLIENT_STALL_TIMEOUT_MS",
     integer(1, hour),

@@ -66,6 +66,7 @@ describe("defaults", () => {
       maxConnections: 20_000,
       maxConcurrentRequests: 2_000,
       maxQueuedRequests: 1_000,
+      clientSendTimeoutMillis: 120_000,
       clientStallTimeoutMillis: 60_000,
       routerAdminKey: undefined,
       routerAllowAnonymous: false,

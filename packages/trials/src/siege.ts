@@ -4,7 +4,8 @@ import { Agent, request } from "node:http"
 import { openRouterServer } from "@llm-router/testing/openRouterServer"
 import { type Behaviour, cut, endless, errorAfter, ok, stall } from "@llm-router/testing/script"
 import { Effect, Schedule } from "effect"
-import { attacks } from "./attacks.ts"
+import { attackedBy, type Tally } from "./attackers.ts"
+import { attackNames } from "./attacks.ts"
 import { asked, type Seen } from "./client.ts"
 import { failures } from "./faults.ts"
 import { pick, randomFrom } from "./random.ts"
@@ -83,6 +84,17 @@ export const oneHealthy = Effect.fn("oneHealthy")(function* (options: {
   return { seen, failed }
 })
 
+const sumOf = (tallies: ReadonlyArray<Tally>, of: (tally: Tally) => number): number =>
+  tallies.reduce((sum, tally) => sum + of(tally), 0)
+
+const answersOf = (tallies: ReadonlyArray<Tally>): Readonly<Record<string, number>> => {
+  const all: Record<string, number> = {}
+  for (const { answers } of tallies) {
+    for (const [status, count] of Object.entries(answers)) all[status] = (all[status] ?? 0) + count
+  }
+  return all
+}
+
 const percentile = (values: ReadonlyArray<number>, share: number): number =>
   values.toSorted((a, b) => a - b)[Math.ceil(values.length * share) - 1] ?? 0
 
@@ -113,41 +125,69 @@ interface SiegeResult {
   readonly besieged_p99_ms: number
   readonly p99_ratio: number
   readonly resident_mib: number
+  /** What the attackers reached. */
+  readonly attackers: {
+    readonly connections_per_s: number
+    readonly mib_per_s: number
+    /** By status. */
+    readonly answers: Readonly<Record<string, number>>
+  }
 }
 
-/** Each attack between two quiet times, in one run: a normal client's p99 amid it to its p99 in quiet. */
-export const siege = Effect.fn("siege")(function* (options: { readonly sockets: number; readonly requests: number }) {
+const median = (values: ReadonlyArray<number>): number => percentile(values, 0.5)
+
+/**
+ * Quiet times and times amid each attack, in turns: the median of the rounds' p99 of a normal client amid it, to that
+ * in quiet. One round that something else on the machine disturbs decides nothing.
+ */
+export const siege = Effect.fn("siege")(function* (options: {
+  readonly sockets: number
+  /** Of the normal client, in each part of each round. */
+  readonly requests: number
+  readonly rounds: number
+}) {
   const router = yield* started(() => ok())
-  yield* latencies(router.url, 200)
+  yield* latencies(router.url, 500)
   const results: Array<SiegeResult> = []
-  for (const [attack, begin] of Object.entries(attacks)) {
-    const quiet: Array<number> = []
-    const besieged: Array<number> = []
+  for (const attack of attackNames) {
+    const quiet: Array<ReadonlyArray<number>> = []
+    const besieged: Array<ReadonlyArray<number>> = []
+    const tallies: Array<Tally> = []
     let failed = 0
-    for (let round = 0; round < 2; round++) {
+    for (let round = 0; round < options.rounds; round++) {
       const before = yield* latencies(router.url, options.requests)
       const amid = yield* Effect.scoped(
         Effect.gen(function* () {
-          yield* begin({ url: router.url, sockets: options.sockets })
-          yield* Effect.sleep("1 second")
-          return yield* latencies(router.url, options.requests)
+          const tally = yield* attackedBy(attack, { url: router.url, sockets: options.sockets })
+          yield* Effect.repeat(Effect.delay(tally, "100 millis"), {
+            until: ({ connections }) => connections >= options.sockets
+          })
+          const measured = yield* latencies(router.url, options.requests)
+          tallies.push(yield* tally)
+          return measured
         })
       )
       yield* Effect.sleep("1 second")
-      quiet.push(...before.taken)
-      besieged.push(...amid.taken)
+      quiet.push(before.taken)
+      besieged.push(amid.taken)
       failed += before.failed + amid.failed
     }
-    const [quietMillis, besiegedMillis] = [percentile(quiet, 0.99), percentile(besieged, 0.99)]
+    const p99 = (parts: ReadonlyArray<ReadonlyArray<number>>) => median(parts.map((part) => percentile(part, 0.99)))
+    const seconds = sumOf(tallies, (tally) => tally.seconds)
     results.push({
       attack,
       failed,
-      quiet_p50_ms: percentile(quiet, 0.5),
-      besieged_p50_ms: percentile(besieged, 0.5),
-      quiet_p99_ms: quietMillis,
-      besieged_p99_ms: besiegedMillis,
-      p99_ratio: besiegedMillis / quietMillis,
-      resident_mib: residentBytes(router) / 1024 / 1024
+      quiet_p50_ms: median(quiet.flat()),
+      besieged_p50_ms: median(besieged.flat()),
+      quiet_p99_ms: p99(quiet),
+      besieged_p99_ms: p99(besieged),
+      p99_ratio: p99(besieged) / p99(quiet),
+      resident_mib: residentBytes(router) / 1024 / 1024,
+      attackers: {
+        connections_per_s: sumOf(tallies, (tally) => tally.connections) / seconds,
+        mib_per_s: sumOf(tallies, (tally) => tally.sentBytes) / 1024 / 1024 / seconds,
+        answers: answersOf(tallies)
+      }
     })
   }
   return results

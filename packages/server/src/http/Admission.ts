@@ -9,7 +9,7 @@ import { Context, Effect, Layer, Scope } from "effect"
 import { ServerSettings } from "../ServerSettings.ts"
 
 /** A caller who has waited this long is told to come back: its own patience is about to end. */
-const longestWaitMillis = 30_000
+export const longestWaitMillis = 30_000
 /** When to come back: places become free all the time. */
 const retryAfterMillis = 1_000
 /** Bytes of bodies in memory at once, unless one alone may be larger. */

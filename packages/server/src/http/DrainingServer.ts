@@ -11,8 +11,7 @@ const sweepMillis = 25
 type Listener<A> = (request: IncomingMessage, response: ServerResponse) => A
 
 export class DrainingServer extends Server {
-  /** Answers a request itself and says true, or leaves it to the framework. */
-  takes: Listener<boolean> = () => false
+  readonly #takers: Array<Listener<boolean>> = []
   readonly #watchers: Array<Listener<void>> = []
   #dropping = false
 
@@ -21,12 +20,17 @@ export class DrainingServer extends Server {
     this.#watchers.push(watcher)
   }
 
+  /** Asked in order for every request: answers it itself and says true, or leaves it to the next, then the framework. */
+  take(taker: Listener<boolean>): void {
+    this.#takers.push(taker)
+  }
+
   override emit(event: string, ...values: Array<unknown>): boolean {
     if (event === "request" || event === "checkContinue") {
       const [request, response] = values
       if (request instanceof IncomingMessage && response instanceof ServerResponse) {
         for (const watcher of this.#watchers) watcher(request, response)
-        if (this.takes(request, response)) return true
+        for (const taker of this.#takers) if (taker(request, response)) return true
       }
     }
     return super.emit(event, ...values)

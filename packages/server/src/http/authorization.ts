@@ -7,14 +7,14 @@ import { AdminAccess, ClientAccess } from "@llm-router/api/Authorization"
 import { anonymous } from "@llm-router/domain/ChatRequest"
 import { Unauthorized } from "@llm-router/domain/RouterError"
 import { Effect, Layer, Option, Redacted } from "effect"
-import { HttpServerRequest, type HttpServerResponse } from "effect/http"
+import { HttpMethod, HttpServerRequest, type HttpServerResponse } from "effect/http"
 import { timingSafeEqual } from "node:crypto"
 import { digestOfSetting, keyDigest } from "../keys.ts"
 import { isLoopback, isLoopbackAuthority } from "../loopback.ts"
 import { ServerSettings } from "../ServerSettings.ts"
 import type { Settings } from "../settings.ts"
 import { errorResponse, wireErrorOf } from "./errors.ts"
-import { isJsonType, type RequestHeaders, unsupportedMediaType } from "./request.ts"
+import { isJsonType, limitProblem, type RequestHeaders, unsupportedMediaType } from "./request.ts"
 
 /** What a rule looks at, of Node's request or the framework's. */
 interface RequestHead {
@@ -77,6 +77,12 @@ const fromThisMachine = (request: HttpServerRequest.HttpServerRequest): Verdict 
 
 type Responding<E, R> = Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
 
+/** Read and bounded before anything is built of it: an operator's mistake must not stop the process, either. */
+const boundedBody = (request: HttpServerRequest.HttpServerRequest) =>
+  HttpMethod.hasBody(request.method)
+    ? Effect.map(Effect.orDie(request.arrayBuffer), (bytes) => limitProblem(Buffer.from(bytes)))
+    : Effect.succeed(undefined)
+
 /** Runs the endpoint if the rule has no objection. */
 const guardedBy =
   (rule: (request: HttpServerRequest.HttpServerRequest) => Verdict) =>
@@ -84,7 +90,10 @@ const guardedBy =
     Effect.flatMap(HttpServerRequest.HttpServerRequest, (request): Responding<E, R> => {
       const verdict = rule(request)
       if (typeof verdict !== "string") return Effect.succeed(errorResponse(wireErrorOf(verdict)))
-      return wantsJson(request) ? endpoint : Effect.succeed(errorResponse(wireErrorOf(unsupportedMediaType())))
+      if (!wantsJson(request)) return Effect.succeed(errorResponse(wireErrorOf(unsupportedMediaType())))
+      return Effect.flatMap(boundedBody(request), (problem) =>
+        problem === undefined ? endpoint : Effect.succeed(errorResponse(wireErrorOf(problem)))
+      )
     })
 
 /** Whose key a client sends, or why it is not let in. */

@@ -21,6 +21,7 @@ import { clientRule } from "./authorization.ts"
 import { NodeServer } from "./DrainingServer.ts"
 import { type EdgeError, internalError, wireErrorOf } from "./errors.ts"
 import { KeyLimits } from "./KeyLimits.ts"
+import { isLong, lingeringEnd } from "./lingeringEnd.ts"
 import { planView } from "./plan.ts"
 import { readingTurns } from "./readingTurns.ts"
 import { jsonBody, requestIdOf } from "./request.ts"
@@ -166,8 +167,15 @@ export const CompletionsLive = Layer.effectDiscard(
             : writeError(call.response, wireErrorOf(error), decisionHeaders(call, routed))
       })
 
-    const refuse = (call: Call, error: EdgeError): Effect.Effect<void> =>
-      writeError(call.response, wireErrorOf(error), call.headers)
+    const refuse = ({ headers, request, response }: Call, error: EdgeError): Effect.Effect<void> =>
+      isLong(request)
+        ? writeError(
+            response,
+            wireErrorOf(error),
+            { ...headers, connection: "close" },
+            lingeringEnd(request, turnOf(request), after)
+          )
+        : writeError(response, wireErrorOf(error), headers)
 
     /** Within the budget of its key. */
     const routedWithin = Effect.fnUntraced(function* (chat: ChatRequest, arrival: Arrival) {
@@ -213,7 +221,7 @@ export const CompletionsLive = Layer.effectDiscard(
     const scope = yield* Effect.scope
     const run = Effect.runForkWith(yield* Effect.context<never>())
 
-    server.takes = (request, response) => {
+    server.take((request, response) => {
       const kind = kindOf(request)
       if (kind === undefined) return false
       const id = requestIdOf(request.headers)
@@ -231,6 +239,6 @@ export const CompletionsLive = Layer.effectDiscard(
         })
       }
       return true
-    }
+    })
   })
 )

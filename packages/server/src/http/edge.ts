@@ -9,7 +9,7 @@ import { HttpRouter, HttpServerError, HttpServerRequest, HttpServerResponse } fr
 import { HttpApiError } from "effect/http-api"
 import { ServerSettings } from "../ServerSettings.ts"
 import { type EdgeError, errorResponse, internalError, wireError, type WireError, wireErrorOf } from "./errors.ts"
-import { bodyTooLarge, requestIdOf, unsupportedMediaType } from "./request.ts"
+import { bodyTooLarge, otherBodyBytes, requestIdOf, unsupportedMediaType } from "./request.ts"
 import { routes } from "./routes.ts"
 
 const allowedMethods = (path: string): ReadonlySet<string> => {
@@ -102,7 +102,8 @@ const failureResponse = (
 /** Wraps every route. */
 export const EdgeLive = HttpRouter.middleware(
   Effect.gen(function* () {
-    const { maxBodyBytes, sandbox } = yield* ServerSettings
+    const { maxBodyBytes: mostBytes, sandbox } = yield* ServerSettings
+    const maxBodyBytes = otherBodyBytes(mostBytes)
 
     /** Every error has the envelope and an id to ask about; every answer of the sandbox says that it is one. */
     const finished = (

@@ -2,7 +2,7 @@
 import type { ServerResponse } from "node:http"
 import type { Duplex } from "node:stream"
 import type { DrainingServer } from "./DrainingServer.ts"
-import { wireError } from "./errors.ts"
+import { wireError, type WireError } from "./errors.ts"
 
 const statusOf = (code: string | undefined): readonly [status: number, reason: string, message: string] => {
   switch (code) {
@@ -15,6 +15,17 @@ const statusOf = (code: string | undefined): readonly [status: number, reason: s
   }
 }
 
+/** As Envoy has it. Node drops what is beyond its own limit without a word, and a dropped header may be the one that counts. */
+const mostHeaders = 100
+/** How long a client has to take its answer before the connection is reset over what it still sends. */
+const lingerMillis = 500
+
+const answerWhole = (response: ServerResponse, { body, status }: WireError): void => {
+  const text = JSON.stringify(body)
+  const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(text) }
+  response.writeHead(status, { ...headers, connection: "close" }).end(text)
+}
+
 export const answerMalformedRequests = (server: DrainingServer): void => {
   const answers = new WeakMap<Duplex, ServerResponse>()
   server.watch(({ socket }, response) => {
@@ -22,10 +33,15 @@ export const answerMalformedRequests = (server: DrainingServer): void => {
     response.once("close", () => answers.delete(socket))
   })
   server.on("checkExpectation", (_request, response) => {
-    const error = wireError(417, "invalid_request_error", null, "No expectation but 100-continue can be met.")
-    const body = JSON.stringify(error.body)
-    const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(body) }
-    response.writeHead(417, { ...headers, connection: "close" }).end(body)
+    answerWhole(response, wireError(417, "invalid_request_error", null, "No expectation but 100-continue can be met."))
+  })
+  server.maxHeadersCount = mostHeaders + 1
+  server.take(({ rawHeaders }, response) => {
+    // Names and values take turns.
+    if (rawHeaders.length <= 2 * mostHeaders) return false
+    const message = `The request has more than ${mostHeaders} headers.`
+    answerWhole(response, wireError(431, "invalid_request_error", null, message))
+    return true
   })
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
     // Amid another answer these bytes would be taken for a part of it.
@@ -39,5 +55,9 @@ export const answerMalformedRequests = (server: DrainingServer): void => {
       `HTTP/1.1 ${status} ${reason}\r\nConnection: close\r\nContent-Type: application/json\r\n` +
         `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
     )
+    // Nothing of what still comes is looked at.
+    socket.pause()
+    const timer = setTimeout(() => socket.destroy(), lingerMillis)
+    socket.once("close", () => clearTimeout(timer))
   })
 }

@@ -1,6 +1,7 @@
 /**
  * What every handler needs of a request: its id, and a JSON body within bounds.
  */
+import { JsonLimitScan, type JsonLimits, requestLimits } from "@llm-router/domain/jsonLimits"
 import { InvalidRequest, type Overloaded } from "@llm-router/domain/RouterError"
 import { Effect } from "effect"
 import { randomUUID } from "node:crypto"
@@ -24,6 +25,12 @@ const jsonType = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i
 
 export const isJsonType = (contentType: string): boolean => jsonType.test(contentType)
 
+/** Largest body of what is no chat request: a category with all that it may have is an eighth of it. */
+const mostOtherBytes = 1024 * 1024
+
+/** How large a body may be that the framework reads. */
+export const otherBodyBytes = (maxBodyBytes: number): number => Math.min(maxBodyBytes, mostOtherBytes)
+
 export interface BodyBounds {
   readonly maxBytes: number
   /** For what bodies hold in memory together. */
@@ -32,7 +39,7 @@ export interface BodyBounds {
   readonly turn: Turn
 }
 
-/** The bytes of a JSON body. Whether they are JSON is the reader's to see. */
+/** The bytes of a JSON body, within its limits. Whether they are JSON is the reader's to see. */
 export const jsonBody = (
   request: IncomingMessage,
   response: ServerResponse,
@@ -41,28 +48,29 @@ export const jsonBody = (
   if (!isJsonType(request.headers["content-type"] ?? "")) return Effect.fail(unsupportedMediaType())
   // Seen before a client that waits for "100 Continue" has sent anything of it.
   if (Number(request.headers["content-length"] ?? 0) > bounds.maxBytes) {
-    return Effect.fail(bodyTooLarge(bounds.maxBytes))
+    return Effect.fail(bodyTooLarge(bounds.maxBytes, "ROUTER_MAX_BODY_BYTES"))
   }
   if (request.headers.expect !== undefined) response.writeContinue()
   return readBody(request, bounds)
 }
 
-/** Reads a body up to its bound. What is over it is refused while it comes, not after. */
+/** Reads a body up to its bounds. What is over them is refused while it comes, not after. */
 const readBody = (
   source: IncomingMessage,
   { maxBytes, ticket, turn }: BodyBounds
 ): Effect.Effect<Buffer, InvalidRequest | Overloaded> =>
   Effect.callback<Buffer, InvalidRequest | Overloaded>((resume) => {
     const parts: Array<Buffer> = []
+    const scan = new JsonLimitScan(requestLimits)
     let length = 0
     const onData = (part: Buffer) => {
       length += part.length
-      if (length > maxBytes) settle(Effect.fail(bodyTooLarge(maxBytes)))
-      else if (!ticket.hold(part.length)) settle(Effect.fail(noRoomForBody))
-      else {
-        parts.push(part)
-        turn.took(length)
-      }
+      if (length > maxBytes) return settle(Effect.fail(bodyTooLarge(maxBytes, "ROUTER_MAX_BODY_BYTES")))
+      if (!ticket.hold(part.length)) return settle(Effect.fail(noRoomForBody))
+      const exceeded = scan.exceededBy(part)
+      if (exceeded !== undefined) return settle(Effect.fail(beyondLimit(exceeded)))
+      parts.push(part)
+      turn.took(length)
     }
     const onEnd = () =>
       settle(Effect.succeed(parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts, length)))
@@ -79,6 +87,20 @@ const readBody = (
     return Effect.sync(stop)
   })
 
+const beyondLimit = (limit: keyof JsonLimits): InvalidRequest => {
+  const problem =
+    limit === "depth"
+      ? `is nested deeper than ${requestLimits.depth} levels`
+      : `has more than ${requestLimits.nodes} values`
+  return new InvalidRequest({ message: `The request body ${problem}.`, param: null, code: null, status: 400 })
+}
+
+/** What is wrong with a whole body that was read elsewhere. */
+export const limitProblem = (body: Buffer): InvalidRequest | undefined => {
+  const exceeded = new JsonLimitScan(requestLimits).exceededBy(body)
+  return exceeded === undefined ? undefined : beyondLimit(exceeded)
+}
+
 const unreadable = () =>
   new InvalidRequest({ message: "The body could not be read.", param: null, code: null, status: 400 })
 
@@ -90,9 +112,10 @@ export const unsupportedMediaType = (): InvalidRequest =>
     status: 415
   })
 
-export const bodyTooLarge = (maxBytes: number): InvalidRequest =>
+/** `setting` names the setting whose bound it is, if any. */
+export const bodyTooLarge = (maxBytes: number, setting?: "ROUTER_MAX_BODY_BYTES"): InvalidRequest =>
   new InvalidRequest({
-    message: `The body is larger than ${maxBytes} bytes (ROUTER_MAX_BODY_BYTES).`,
+    message: `The body is larger than ${maxBytes} bytes${setting === undefined ? "" : ` (${setting})`}.`,
     param: null,
     code: "body_too_large",
     status: 413

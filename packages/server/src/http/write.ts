@@ -34,24 +34,27 @@ export const writeJson = (
   response: ServerResponse,
   status: number,
   headers: Headers,
-  body: Buffer | string
+  body: Buffer | string,
+  end = writeEnd
 ): Effect.Effect<void> => {
   response.writeHead(status, {
     ...headers,
     "content-type": "application/json",
     "content-length": Buffer.byteLength(body)
   })
-  return writeEnd(response, body)
+  return end(response, body)
 }
 
 export const writeError = (
   response: ServerResponse,
   { body, retryAfter, status }: WireError,
-  headers: Headers
+  headers: Headers,
+  end = writeEnd
 ): Effect.Effect<void> =>
   writeJson(
     response,
     status,
     retryAfter === undefined ? headers : { ...headers, "retry-after": String(retryAfter) },
-    JSON.stringify(body)
+    JSON.stringify(body),
+    end
   )
