@@ -10,6 +10,7 @@ import { CircuitBreaker } from "./CircuitBreaker.ts"
 import { ApiClassifier } from "./classifiers/api.ts"
 import { type EmbeddedClassification, EmbeddedClassifier } from "./classifiers/embedded.ts"
 import { classifyByKeywords } from "./classifiers/keywords.ts"
+import { questionAbout } from "./classifiers/prompt.ts"
 import { OllamaClassifier } from "./classifiers/ollama.ts"
 import { Watchdog } from "./Watchdog.ts"
 
@@ -135,10 +136,12 @@ export class Classifier extends Context.Service<
           asksEmbedded ? unsureVerdict(question, guessOf(question)) : keywordVerdict(question)
 
         /** Asks a language model behind its circuit; no verdict is `undefined`, whatever the reason. */
-        const ask = Effect.fnUntraced(function* (backend: Backend, { asker, config, text }: Question) {
+        const ask = Effect.fnUntraced(function* (backend: Backend, question: Question) {
+          const { asker, config } = question
           const permit = yield* circuits.admit(circuitOf(backend), config.circuit)
+          const asked = questionAbout(config, question.text, likelyOf(question))
           const verdict = yield* (
-            backend === "ollama" ? ollama.classify(config, text, asker.traceHeaders) : api.classify(config, text, asker)
+            backend === "ollama" ? ollama.classify(asked, asker.traceHeaders) : api.classify(config, asked, asker)
           ).pipe(
             Effect.tapError((error) => permit.settle({ _tag: "Failure", error, retryAfterMillis: undefined })),
             Effect.onInterrupt(() => permit.settle({ _tag: "Ignored" }))
@@ -196,6 +199,13 @@ export class Classifier extends Context.Service<
       })
     )
 }
+
+/** As many as a language model is told that they are likely. */
+const mostLikely = 3
+
+/** What the rules here guess, the best first. */
+const likelyOf = ({ byKeywords, guess }: Question): ReadonlyArray<string> =>
+  (guess?.candidates ?? byKeywords?.candidates ?? []).slice(0, mostLikely).map(({ category }) => category)
 
 const nothingSure: Verdict = { source: "default", classification: undefined }
 

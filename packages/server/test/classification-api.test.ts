@@ -57,10 +57,10 @@ describe("ROUTING_MODE=api", () => {
             }
           }
         },
-        messages: [
+        messages: expect.arrayContaining([
           { role: "system", content: expect.stringContaining("Contracts and law") },
-          { role: "user", content: expect.stringContaining(JSON.stringify({ request: injected })) }
-        ]
+          { role: "user", content: expect.stringContaining(JSON.stringify({ request: injected }).slice(0, -1)) }
+        ])
       })
       expect(question?.json).not.toHaveProperty("stream", true)
       expect(question?.body.toString()).not.toContain("SECRET")

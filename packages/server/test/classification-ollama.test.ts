@@ -55,8 +55,12 @@ describe("what Ollama is asked", () => {
         keep_alive: expect.stringMatching(/^\d+m$/),
         format: { type: "object", properties: { category: { type: "string", enum: names } } },
         messages: [
-          { role: "system", content: expect.stringContaining("Contracts and law") },
-          { role: "user", content: expect.stringContaining(JSON.stringify(aboutCode)) }
+          { role: "system", content: expect.stringContaining("- legal: Contracts and law\n") },
+          ...["code", "reasoning", "conversation"].flatMap((category) => [
+            { role: "user", content: expect.stringMatching(/^Sort this request: \{"request":".+"\}$/) },
+            { role: "assistant", content: expect.stringContaining(`{"category":"${category}","confidence":0.`) }
+          ]),
+          { role: "user", content: `Sort this request: ${JSON.stringify({ request: aboutCode, likely: ["code"] })}` }
         ]
       })
       expect(request?.json).toHaveProperty("format.required", expect.arrayContaining(["category"]))
@@ -85,11 +89,10 @@ describe("what Ollama is asked", () => {
       expect(yield* decisionOf(words)).toEqual(["conversation", "ollama"])
       const [request] = yield* ollama.awaitRequest()
       const { messages } = JSON.parse(request?.body.toString() ?? "")
-      expect(messages).toHaveLength(2)
-      expect(messages[0].content).not.toContain(words)
-      const question: string = messages[1].content
+      expect(JSON.stringify(messages.slice(0, -1))).not.toContain(words)
+      const question: string = messages.at(-1).content
       // The data is one JSON value that ends the message: nothing of it stands outside the quotes.
-      expect(JSON.parse(question.slice(question.indexOf("{")))).toEqual({ request: words })
+      expect(JSON.parse(question.slice(question.indexOf("{")))).toMatchObject({ request: words })
       expect(question.slice(0, question.indexOf("{"))).toBe("Sort this request: ")
     }).pipe(withServer(mode))
   )
@@ -108,6 +111,13 @@ describe("Ollama's verdict", () => {
       })
       const { routing_mode_distribution: sources } = yield* getJson("/metrics")
       expect(sources).toEqual({ ollama: 1 })
+    }).pipe(withServer(mode))
+  )
+
+  it.live("may be the bare name, from a model that nothing constrains", () =>
+    Effect.gen(function* () {
+      yield* (yield* FakeOllama).script(answersWith('"Reasoning".'))
+      expect(yield* decisionOf(aboutCode)).toEqual(["reasoning", "ollama"])
     }).pipe(withServer(mode))
   )
 

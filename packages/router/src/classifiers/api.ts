@@ -14,7 +14,7 @@ import { fieldsOf, listOf, parseFields } from "../openrouter/json.ts"
 import { pricesUnder } from "../pricing.ts"
 import { Telemetry } from "../telemetry/Telemetry.ts"
 import { Watchdog } from "../Watchdog.ts"
-import { answerableCategories, answerSchema, promptFor, verdictOf } from "./prompt.ts"
+import { answerSchema, type CategoryQuestion, verdictOf } from "./prompt.ts"
 
 export interface ApiClassifierSettings {
   /** False where the upstream's models are simulated: their verdicts would be too. */
@@ -34,7 +34,7 @@ export class ApiClassifier extends Context.Service<
     /** The model's verdict. Fails with what went wrong, an answer outside the categories included. */
     readonly classify: (
       config: RouterConfig,
-      text: string,
+      question: CategoryQuestion,
       asker: Asker
     ) => Effect.Effect<Classification | "unsure", string>
   }
@@ -49,28 +49,28 @@ export class ApiClassifier extends Context.Service<
         const { now } = yield* Watchdog
         const { metrics } = yield* Telemetry
 
-        const bodyFor = (config: RouterConfig, text: string): Buffer =>
+        const bodyFor = ({ categories, messages }: CategoryQuestion): Buffer =>
           Buffer.from(
             JSON.stringify({
               model: settings.model,
-              messages: promptFor(config, text),
+              messages,
               temperature: 0,
               max_tokens: mostOutputTokens,
               reasoning: { enabled: false },
               response_format: {
                 type: "json_schema",
-                json_schema: { name: "category", strict: true, schema: answerSchema(answerableCategories(config)) }
+                json_schema: { name: "category", strict: true, schema: answerSchema(categories) }
               }
             })
           )
 
-        const classify = Effect.fnUntraced(function* (config: RouterConfig, text: string, asker: Asker) {
+        const classify = Effect.fnUntraced(function* (config: RouterConfig, question: CategoryQuestion, asker: Asker) {
           const { keyId, requestId } = asker
           const request = yield* Effect.fromResult(
             parseChatRequest(
               requestId,
               { keyId, userAgent: "", sessionId: undefined, traceparent: undefined },
-              bodyFor(config, text)
+              bodyFor(question)
             )
           )
           const meter = new Meter({
@@ -106,14 +106,14 @@ export class ApiClassifier extends Context.Service<
           yield* meter.finish({ _tag: "Complete" }, answer.facts)
           asker.spent += meter.cost
           const choice = fieldsOf(listOf(parseFields(answer.body.toString("utf8"))?.["choices"])[0])
-          const verdict = verdictOf(fieldsOf(choice["message"])["content"], config, settings.model)
+          const verdict = verdictOf(fieldsOf(choice["message"])["content"], question.categories, settings.model)
           return verdict ?? (yield* Effect.fail("The classifier's answer is none of the categories."))
         })
 
         return ApiClassifier.of({
           available: settings.enabled && client.configured,
-          classify: (config, text, asker) =>
-            classify(config, text, asker).pipe(
+          classify: (config, question, asker) =>
+            classify(config, question, asker).pipe(
               Effect.timeoutOrElse({
                 duration: Duration.millis(settings.timeoutMillis),
                 orElse: () => Effect.fail(`${settings.model} did not answer within ${settings.timeoutMillis} ms.`)

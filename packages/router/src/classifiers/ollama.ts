@@ -2,12 +2,11 @@
  * Asks a small local model through Ollama's own API (`POST /api/chat`), whose answer is constrained to the categories.
  */
 import type { Classification } from "@llm-router/domain/Decision"
-import type { RouterConfig } from "@llm-router/domain/RouterConfig"
 import { Context, Duration, Effect, Layer } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
 import { textWithin } from "../boundedBody.ts"
 import { fieldsOf, parseFields } from "../openrouter/json.ts"
-import { answerableCategories, answerSchema, promptFor, verdictOf } from "./prompt.ts"
+import { answerSchema, type CategoryQuestion, verdictOf } from "./prompt.ts"
 
 export interface OllamaSettings {
   /** Origin, such as `http://127.0.0.1:11434`; the native API, not the one under `/v1`. */
@@ -28,8 +27,7 @@ export class OllamaClassifier extends Context.Service<
   {
     /** The model's verdict. Fails with what went wrong, an answer outside the categories included. */
     readonly classify: (
-      config: RouterConfig,
-      text: string,
+      question: CategoryQuestion,
       traceHeaders: Readonly<Record<string, string>>
     ) => Effect.Effect<Classification | "unsure", string>
   }
@@ -40,17 +38,16 @@ export class OllamaClassifier extends Context.Service<
       Effect.gen(function* () {
         const client = yield* HttpClient.HttpClient
         const classify = Effect.fnUntraced(function* (
-          config: RouterConfig,
-          text: string,
+          { categories, messages }: CategoryQuestion,
           traceHeaders: Readonly<Record<string, string>>
         ) {
           const request = HttpClientRequest.post(`${settings.baseUrl}/api/chat`).pipe(
             HttpClientRequest.setHeaders(traceHeaders),
             HttpClientRequest.bodyJsonUnsafe({
               model: settings.model,
-              messages: promptFor(config, text),
+              messages,
               stream: false,
-              format: answerSchema(answerableCategories(config)),
+              format: answerSchema(categories),
               options: { temperature: 0, num_predict: mostOutputTokens },
               keep_alive: keepAlive
             })
@@ -62,12 +59,12 @@ export class OllamaClassifier extends Context.Service<
               `Ollama answered ${response.status}: ${String(body["error"] ?? "").slice(0, 200)}`
             )
           }
-          const verdict = verdictOf(fieldsOf(body["message"])["content"], config, settings.model)
+          const verdict = verdictOf(fieldsOf(body["message"])["content"], categories, settings.model)
           return verdict ?? (yield* Effect.fail("Ollama's answer is none of the categories."))
         })
         return OllamaClassifier.of({
-          classify: (config, text, traceHeaders) =>
-            classify(config, text, traceHeaders).pipe(
+          classify: (question, traceHeaders) =>
+            classify(question, traceHeaders).pipe(
               Effect.timeoutOrElse({
                 duration: Duration.millis(settings.timeoutMillis),
                 orElse: () => Effect.fail(`Ollama did not answer within ${settings.timeoutMillis} ms.`)
