@@ -1,6 +1,7 @@
 /**
- * Finds a configuration's keywords in a text: whole words, whatever their case, accents and plural s.
- * A trie of words, so that the time depends on the text and not on how many keywords there are.
+ * Finds a configuration's keywords in a text: whole words, whatever their case, accents and plural s; the user's own
+ * also in other forms of the word. Tries of words, so that the time depends on the text and not on how many keywords
+ * there are.
  */
 import type { Category } from "@llm-router/domain/Category"
 
@@ -15,7 +16,12 @@ export interface IndexedKeyword {
 export interface FoundKeyword extends IndexedKeyword {
   /** Offset of the first occurrence in the text. */
   readonly position: number
+  /** How many categories list it: what many list tells little. */
+  readonly sharedBy: number
 }
+
+/** A user's keyword that more categories list tells none of them from the others. */
+const mostSharing = 50
 
 interface Token {
   readonly text: string
@@ -38,7 +44,12 @@ interface TrieNode {
 }
 
 export interface KeywordIndex {
-  readonly root: TrieNode
+  /** Of the shipped lists, which say what they mean: "pandas" is not a panda. */
+  readonly builtin: TrieNode
+  /** Of the user's categories, by the stems of their words. */
+  readonly custom: TrieNode
+  /** How many categories are the user's. */
+  readonly customCategories: number
   /** Keywords of scripts without spaces, and signs, by their first two UTF-16 units, or their only one. */
   readonly substrings: ReadonlyMap<string, ReadonlyArray<SubstringKeyword>>
 }
@@ -65,6 +76,19 @@ const folded = (word: string): string =>
 /** "poems" to "poem"; words such as "class", "status" and "analysis" are no plurals. */
 const singular = (word: string, shortest: number): string =>
   word.length >= shortest && word.endsWith("s") && !/[sui]s$/.test(word) ? word.slice(0, -1) : word
+
+/**
+ * A light stem: "stories" and "story", "extracted" and "extracting", "résume" and "résumez" are one word each. What is
+ * left has four letters at least, so that short words keep their ends.
+ */
+const stemOf = (word: string): string => {
+  const one = singular(word, 4)
+  if (one.length < 5) return one
+  if (one.endsWith("ie")) return `${one.slice(0, -2)}y`
+  const verb = /^(.{4,}?)(?:ing|ed|ez)$/.exec(one)?.[1]
+  if (verb !== undefined) return verb.length > 4 ? verb.replace(/([bdgmnprt])\1$/, "$1") : verb
+  return one.length > 5 ? one.replace(/^(.{5,}?)ee?$/, "$1") : one
+}
 
 const tokensOf = (text: string): ReadonlyArray<Token> => {
   const list: Array<Token> = []
@@ -102,16 +126,22 @@ const insert = (root: TrieNode, keywordTokens: ReadonlyArray<string>, breaks: bo
 }
 
 /** Compiles the keywords of all categories but those that `leaveOut` names. */
-export const keywordIndex = (categories: Iterable<Category>, leaveOut: string): KeywordIndex => {
-  const root = emptyNode()
+export const keywordIndex = (
+  categories: Iterable<Pick<Category, "name" | "keywords" | "builtin">>,
+  leaveOut: string
+): KeywordIndex => {
+  const builtin = emptyNode()
+  const custom = emptyNode()
+  let customCategories = 0
   const substrings = new Map<string, Array<SubstringKeyword>>()
   for (const category of categories) {
     if (category.name === leaveOut) continue
+    if (!category.builtin) customCategories++
     for (const keyword of category.keywords) {
       const parts = tokensOf(keyword)
-      const words = parts.filter(({ text }) => /[\p{L}\p{N}]/u.test(text)).length
-      const entry = { category: category.name, builtin: category.builtin, keyword, words: Math.max(1, words) }
-      if (words === 0 || unspaced.test(keyword)) {
+      const count = parts.filter(({ text }) => /[\p{L}\p{N}]/u.test(text)).length
+      const entry = { category: category.name, builtin: category.builtin, keyword, words: Math.max(1, count) }
+      if (count === 0 || unspaced.test(keyword)) {
         const substring = keyword.trim().toLowerCase()
         const list = substrings.get(substring.slice(0, 2)) ?? []
         if (substring !== "") list.push({ ...entry, substring })
@@ -119,30 +149,20 @@ export const keywordIndex = (categories: Iterable<Category>, leaveOut: string): 
         continue
       }
       const breaks = parts.some(({ afterBreak }) => afterBreak)
-      insert(
-        root,
-        parts.map(({ text }) => text),
-        breaks,
-        entry
-      )
-      // The shipped lists say what they mean: "pandas" is not a panda.
-      if (!category.builtin)
-        insert(
-          root,
-          parts.map(({ text }) => singular(text, 5)),
-          breaks,
-          entry
-        )
+      const words = parts.map(({ text }) => (category.builtin ? text : stemOf(text)))
+      insert(category.builtin ? builtin : custom, words, breaks, entry)
     }
   }
-  return { root, substrings }
+  return { builtin, custom, customCategories, substrings }
 }
 
-const step = (nodes: ReadonlyArray<TrieNode>, token: Token, first: boolean): ReadonlyArray<TrieNode> => {
+/** The nodes that a word leads to: as it stands or in the singular for the shipped lists, by its stem for the user's. */
+const step = (nodes: ReadonlyArray<TrieNode>, token: Token, stem: string | undefined, first: boolean) => {
   const one = singular(token.text, 4)
+  const forms = stem !== undefined ? [stem] : one === token.text ? [one] : [token.text, one]
   const reached: Array<TrieNode> = []
   for (const node of nodes) {
-    for (const text of one === token.text ? [one] : [token.text, one]) {
+    for (const text of forms) {
       const near = first || !token.afterBreak ? node.next.get(text) : undefined
       if (near !== undefined) reached.push(near)
       const far = first ? undefined : node.next.get(`. ${text}`)
@@ -164,6 +184,35 @@ const endsInside = (list: ReadonlyArray<Token>, last: number): boolean => {
   return next.text === "+" && second?.glued === true && second.text === "+"
 }
 
+/** Where a keyword was found, and up to where it goes. */
+interface Found {
+  readonly entry: IndexedKeyword
+  readonly end: number
+  readonly sharedBy: number
+}
+
+/** The keywords of a trie that begin at a word. */
+const keywordsAt = (
+  root: TrieNode,
+  list: ReadonlyArray<Token>,
+  start: number,
+  byStem: boolean
+): ReadonlyArray<Found> => {
+  let nodes: ReadonlyArray<TrieNode> = [root]
+  const here: Array<Found> = []
+  for (let at = start; at < list.length && nodes.length > 0; at++) {
+    const token = list[at]
+    if (token === undefined) break
+    nodes = step(nodes, token, byStem ? stemOf(token.text) : undefined, at === start)
+    if (endsInside(list, at)) continue
+    for (const { found } of nodes) {
+      if (found.length > mostSharing) continue
+      for (const entry of found) here.push({ entry, end: token.end, sharedBy: found.length })
+    }
+  }
+  return here
+}
+
 /**
  * The keywords in a text, each once, in order of position. A built-in keyword that lies within a longer built-in one
  * is not there: "how" is no word of its own in "how are you".
@@ -174,26 +223,19 @@ export const keywordsIn = (index: KeywordIndex, text: string): ReadonlyArray<Fou
   let coveredUntil = 0
   for (let start = 0; start < list.length; start++) {
     const first = list[start]
-    if (first === undefined || !begins(index.root, first.text)) continue
+    if (first === undefined) continue
     const position = first.start
-    let nodes: ReadonlyArray<TrieNode> = [index.root]
-    const here: Array<{ readonly entry: IndexedKeyword; readonly end: number }> = []
-    let longest = 0
-    for (let at = start; at < list.length && nodes.length > 0; at++) {
-      const token = list[at]
-      if (token === undefined) break
-      nodes = step(nodes, token, at === start)
-      if (endsInside(list, at)) continue
-      for (const node of nodes) {
-        for (const entry of node.found) {
-          here.push({ entry, end: token.end })
-          if (entry.builtin) longest = Math.max(longest, token.end)
-        }
+    if (index.customCategories > 0 && index.custom.next.has(stemOf(first.text))) {
+      for (const { entry, sharedBy } of keywordsAt(index.custom, list, start, true)) {
+        if (!found.has(entry)) found.set(entry, { ...entry, position, sharedBy })
       }
     }
-    for (const { entry, end } of here) {
-      const hidden = entry.builtin && (end < longest || end <= coveredUntil)
-      if (!hidden && !found.has(entry)) found.set(entry, { ...entry, position })
+    if (!begins(index.builtin, first.text)) continue
+    const here = keywordsAt(index.builtin, list, start, false)
+    const longest = here.reduce((most, { end }) => Math.max(most, end), 0)
+    for (const { entry, end, sharedBy } of here) {
+      const hidden = end < longest || end <= coveredUntil
+      if (!hidden && !found.has(entry)) found.set(entry, { ...entry, position, sharedBy })
     }
     coveredUntil = Math.max(coveredUntil, longest)
   }
@@ -210,7 +252,7 @@ const substringsIn = (index: KeywordIndex, text: string, found: Map<IndexedKeywo
     for (const length of [1, 2]) {
       for (const entry of index.substrings.get(searched.slice(position, position + length)) ?? []) {
         if (!found.has(entry) && searched.startsWith(entry.substring, position))
-          found.set(entry, { ...entry, position })
+          found.set(entry, { ...entry, position, sharedBy: 1 })
       }
       if (position + 1 >= searched.length) break
     }
