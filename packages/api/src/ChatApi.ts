@@ -27,6 +27,8 @@ export const RoutePlan = Schema.Struct({
   reasons: Schema.Array(Schema.String),
   classifier_latency_ms: Schema.Finite,
   evidence: Schema.Struct({
+    /** What told the category; null where neither words nor examples did. */
+    decided_by: Schema.NullOr(Schema.Literals(["archetype", "keywords", "examples"])),
     keywords: Schema.Array(Schema.Struct({ category: Schema.String, keyword: Schema.String, position: Schema.Int })),
     /** The kind of request that the embedded classifier saw; null where it was not asked. */
     archetype: Schema.NullOr(Schema.String),

@@ -26,6 +26,8 @@ export interface Classification {
   readonly reasons: ReadonlyArray<string>
   readonly matches?: ReadonlyArray<KeywordMatch>
   readonly candidates?: ReadonlyArray<Candidate>
+  /** What told the category: a kind of request that it serves, its keywords, or its examples. */
+  readonly decidedBy?: "archetype" | "keywords" | "examples"
   /** The kind of request that the embedded classifier saw: one category can serve several. */
   readonly archetype?: string
 }

@@ -94,6 +94,12 @@ export interface ClassifierSettings {
 /** The best category must be so much more probable than the second. */
 const leastMargin = 0.15
 
+/**
+ * Where a custom category serves a kind of request, the classifier knows that kind better than a keyword does: so sure
+ * of another one, it goes before the keyword.
+ */
+const overrulingConfidence = 0.85
+
 export class Classifier extends Context.Service<
   Classifier,
   {
@@ -119,15 +125,19 @@ export class Classifier extends Context.Service<
           confidence >= settings.embeddedThreshold && margin >= leastMargin
 
         const guessOf = (question: Question): EmbeddedClassification =>
-          (question.guess ??= embedded.classify(question.text))
+          (question.guess ??= embedded.classify(question.config, question.text, question.byKeywords))
 
         /** What is known in the process already, without asking a language model; `undefined` is unsure. */
         const knownAtOnce = (question: Question): Verdict | undefined => {
           const { byKeywords, config } = question
-          if (byKeywords !== undefined && config.categories.get(byKeywords.category)?.builtin === false) {
-            return { source: "keywords", classification: byKeywords }
-          }
           const guess = guessOf(question)
+          if (byKeywords !== undefined && config.categories.get(byKeywords.category)?.builtin === false) {
+            const overruled =
+              guess.category !== byKeywords.category &&
+              guess.confidence >= overrulingConfidence &&
+              embedded.matchOf(config, byKeywords.category) !== undefined
+            if (!overruled) return { source: "keywords", classification: byKeywords }
+          }
           return isSure(guess) ? { source: "embedded", classification: guess } : undefined
         }
 

@@ -1,3 +1,5 @@
+import { builtinCategories } from "@llm-router/domain/builtinCategories"
+import { defaultCircuit, type RouterConfig } from "@llm-router/domain/RouterConfig"
 import { Effect, Exit } from "effect"
 import { createHash } from "node:crypto"
 import { readFileSync } from "node:fs"
@@ -7,9 +9,18 @@ import { featureCount, featuresOf, regions } from "../src/classifiers/embedded/f
 import { decodeWeights, encodeWeights, readWeights, weightsFile } from "../src/classifiers/embedded/weights.ts"
 import { EmbeddedClassifier } from "../src/classifiers/embedded.ts"
 
+const shipped: RouterConfig = {
+  etag: "shipped",
+  categories: new Map(builtinCategories.map((category) => [category.name, category])),
+  circuit: defaultCircuit,
+  prices: new Map()
+}
+
 const classify = (text: string) =>
   Effect.runSync(
-    Effect.map(EmbeddedClassifier, (embedded) => embedded.classify(text)).pipe(Effect.provide(EmbeddedClassifier.layer))
+    Effect.map(EmbeddedClassifier, (embedded) => embedded.classify(shipped, text, undefined)).pipe(
+      Effect.provide(EmbeddedClassifier.layer)
+    )
   )
 
 const copyOf = (text: string) => {

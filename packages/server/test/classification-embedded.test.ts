@@ -57,6 +57,26 @@ describe.each([embedded, hybrid])("$ROUTING_MODE", (mode) => {
     }).pipe(withServer(mode))
   )
 
+  it.live("gives the user's own category the kind of request that it is for, and tells what decided", () =>
+    Effect.gen(function* () {
+      yield* post("/config/category", { name: "traduction", models: ["a/one"] })
+      yield* post("/config/category", { name: "cooking", models: ["a/two"], keywords: ["simmer"] })
+      const translation = yield* planOf({ messages: human("Dis-moi en anglais : le train est en retard") })
+      expect(translation).toMatchObject({
+        category: "traduction",
+        source: "embedded",
+        models: ["a/one"],
+        reasons: [expect.stringContaining("translation"), "traduction serves translation: by its name"],
+        evidence: { decided_by: "archetype", archetype: "translation" }
+      })
+      expect(yield* planOf({ messages: human("it simmered for two hours") })).toMatchObject({
+        category: "cooking",
+        source: "keywords",
+        evidence: { decided_by: "keywords", archetype: null, keywords: [{ category: "cooking", keyword: "simmer" }] }
+      })
+    }).pipe(withServer(mode))
+  )
+
   it.live("lets the keywords of the user's own category win", () =>
     Effect.gen(function* () {
       yield* post("/config/category", { name: "cooking", models: ["a/one"], keywords: ["sourdough"] })

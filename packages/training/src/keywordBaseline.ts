@@ -6,23 +6,28 @@ import { classifyByKeywords } from "@llm-router/router/classifiers/keywords"
 import type { Predicted } from "./measures.ts"
 import { type Label, labels, type Row } from "./rows.ts"
 
-const custom = (name: Label, keywords: ReadonlyArray<string>): Category => ({
+const custom = (name: Label, keywords: ReadonlyArray<string>, description: string): Category => ({
   name,
   keywords,
   models: ["provider/model"],
-  description: "",
+  description,
   builtin: false
 })
 
 const categories: ReadonlyArray<Category> = [
   ...builtinCategories,
-  custom("creative", ["story", "poem", "fiction", "creative", "histoire", "poème"]),
-  custom("translation", ["translate", "translation", "traduire", "traduis"]),
-  custom("summarization", ["summarize", "summary", "tldr", "résume", "résumé"]),
-  custom("extraction", ["extract", "classify", "extrait", "json"])
+  custom(
+    "creative",
+    ["story", "poem", "fiction", "creative", "histoire", "poème"],
+    "Stories, poems and other creative writing"
+  ),
+  custom("translation", ["translate", "translation", "traduire", "traduis"], "Translating between human languages"),
+  custom("summarization", ["summarize", "summary", "tldr", "résume", "résumé"], "Making a text shorter"),
+  custom("extraction", ["extract", "classify", "extrait", "json"], "Finding names, fields and classes in a text")
 ]
 
-const config: RouterConfig = {
+/** The built-in categories, and what a user would write for the other labels. */
+export const config: RouterConfig = {
   etag: "keyword-baseline",
   circuit: defaultCircuit,
   prices: new Map(),

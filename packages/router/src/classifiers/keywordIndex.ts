@@ -1,6 +1,7 @@
 /**
- * Finds a configuration's keywords in a text: whole words, whatever their case, accents and plural s.
- * A trie of words, so that the time depends on the text and not on how many keywords there are.
+ * Finds a configuration's keywords in a text: whole words, whatever their case, accents and plural s; the user's own
+ * also in other forms of the word. Tries of words, so that the time depends on the text and not on how many keywords
+ * there are.
  */
 import type { Category } from "@llm-router/domain/Category"
 import { singular, unspaced, WordFilter, Words } from "./words.ts"
@@ -16,7 +17,12 @@ export interface IndexedKeyword {
 export interface FoundKeyword extends IndexedKeyword {
   /** Offset of the first occurrence in the text. */
   readonly position: number
+  /** How many categories list it: what many list tells little. */
+  readonly sharedBy: number
 }
+
+/** A user's keyword that more categories list tells none of them from the others. */
+const mostSharing = 50
 
 interface SubstringKeyword extends IndexedKeyword {
   readonly substring: string
@@ -29,12 +35,30 @@ interface TrieNode {
 }
 
 export interface KeywordIndex {
-  readonly root: TrieNode
-  /** Of the words that begin a keyword. */
-  readonly beginnings: WordFilter
+  /** Of the shipped lists, which say what they mean: "pandas" is not a panda. */
+  readonly builtin: TrieNode
+  readonly builtinFilter: WordFilter
+  /** Of the user's categories, by the stems of their words. */
+  readonly custom: TrieNode
+  readonly customFilter: WordFilter
+  /** How many categories are the user's. */
+  readonly customCategories: number
   /** Keywords of scripts without spaces, and signs, by their first two UTF-16 units, or their only one. */
   readonly substrings: ReadonlyMap<string, ReadonlyArray<SubstringKeyword>>
   readonly substringUnits: ReadonlySet<number>
+}
+
+/**
+ * A light stem: "stories" and "story", "extracted" and "extracting", "résume" and "résumez" are one word each. What is
+ * left has four letters at least, so that short words keep their ends.
+ */
+const stemOf = (word: string): string => {
+  const one = singular(word, 4)
+  if (one.length < 5) return one
+  if (one.endsWith("ie")) return `${one.slice(0, -2)}y`
+  const verb = /^(.{4,}?)(?:ing|ed|ez)$/.exec(one)?.[1]
+  if (verb !== undefined) return verb.length > 4 ? verb.replace(/([bdgmnprt])\1$/, "$1") : verb
+  return one.length > 5 ? one.replace(/^(.{5,}?)ee?$/, "$1") : one
 }
 
 const emptyNode = (): TrieNode => ({ next: new Map(), found: [] })
@@ -52,17 +76,23 @@ const insert = (root: TrieNode, keywordTokens: ReadonlyArray<string>, breaks: bo
 }
 
 /** Compiles the keywords of all categories but those that `leaveOut` names. */
-export const keywordIndex = (categories: Iterable<Category>, leaveOut: string): KeywordIndex => {
-  const root = emptyNode()
+export const keywordIndex = (
+  categories: Iterable<Pick<Category, "name" | "keywords" | "builtin">>,
+  leaveOut: string
+): KeywordIndex => {
+  const builtin = emptyNode()
+  const custom = emptyNode()
+  let customCategories = 0
   const substrings = new Map<string, Array<SubstringKeyword>>()
   for (const category of categories) {
     if (category.name === leaveOut) continue
+    if (!category.builtin) customCategories++
     for (const keyword of category.keywords) {
       const read = new Words(keyword)
       const parts = Array.from({ length: read.count }, (_, index) => read.at(index))
-      const words = parts.filter((part) => /[\p{L}\p{N}]/u.test(part)).length
-      const entry = { category: category.name, builtin: category.builtin, keyword, words: Math.max(1, words) }
-      if (words === 0 || unspaced.test(keyword)) {
+      const count = parts.filter((part) => /[\p{L}\p{N}]/u.test(part)).length
+      const entry = { category: category.name, builtin: category.builtin, keyword, words: Math.max(1, count) }
+      if (count === 0 || unspaced.test(keyword)) {
         const substring = keyword.trim().toLowerCase()
         const list = substrings.get(substring.slice(0, 2)) ?? []
         if (substring !== "") list.push({ ...entry, substring })
@@ -70,26 +100,35 @@ export const keywordIndex = (categories: Iterable<Category>, leaveOut: string): 
         continue
       }
       const breaks = parts.some((_, index) => read.isAfterBreak(index))
-      insert(root, parts, breaks, entry)
-      // The shipped lists say what they mean: "pandas" is not a panda.
-      if (!category.builtin) {
-        const singulars = parts.map((part) => singular(part, 5))
-        insert(root, singulars, breaks, entry)
-      }
+      const words = category.builtin ? parts : parts.map(stemOf)
+      insert(category.builtin ? builtin : custom, words, breaks, entry)
     }
   }
-  const beginnings = new WordFilter()
-  for (const word of root.next.keys()) beginnings.add(word)
-  const substringUnits = new Set([...substrings.keys()].map((start) => start.charCodeAt(0)))
-  return { root, beginnings, substrings, substringUnits }
+  return {
+    builtin,
+    builtinFilter: new WordFilter("whole", builtin.next.keys()),
+    custom,
+    customFilter: new WordFilter("beginning", custom.next.keys()),
+    customCategories,
+    substrings,
+    substringUnits: new Set([...substrings.keys()].map((start) => start.charCodeAt(0)))
+  }
 }
 
 const nowhere: ReadonlyArray<TrieNode> = []
 
-const step = (nodes: ReadonlyArray<TrieNode>, words: Words, at: number, first: boolean): ReadonlyArray<TrieNode> => {
+/** The nodes that a word leads to: as it stands or in the singular for the shipped lists, by its stem for the user's. */
+const step = (
+  nodes: ReadonlyArray<TrieNode>,
+  words: Words,
+  at: number,
+  first: boolean,
+  byStem: boolean
+): ReadonlyArray<TrieNode> => {
   if (nodes.every(({ next }) => next.size === 0)) return nowhere
-  const word = words.at(at)
-  const one = singular(word, 4)
+  const read = words.at(at)
+  const word = byStem ? stemOf(read) : read
+  const one = byStem ? word : singular(read, 4)
   const reached: Array<TrieNode> = []
   const reach = (node: TrieNode | undefined): void => void (node !== undefined && reached.push(node))
   for (const { next } of nodes) {
@@ -111,6 +150,29 @@ const endsInside = (words: Words, last: number): boolean => {
   return next === "#" || (next === "+" && words.isGlued(last + 2) && words.at(last + 2) === "+")
 }
 
+/** Where a keyword was found, and up to where it goes. */
+interface Found {
+  readonly entry: IndexedKeyword
+  readonly end: number
+  readonly sharedBy: number
+}
+
+/** The keywords of a trie that begin at a word. */
+const keywordsAt = (root: TrieNode, words: Words, start: number, byStem: boolean): ReadonlyArray<Found> => {
+  let nodes: ReadonlyArray<TrieNode> = [root]
+  const here: Array<Found> = []
+  for (let at = start; at < words.count; at++) {
+    nodes = step(nodes, words, at, at === start, byStem)
+    if (nodes.length === 0) break
+    if (endsInside(words, at)) continue
+    for (const { found } of nodes) {
+      if (found.length > mostSharing) continue
+      for (const entry of found) here.push({ entry, end: words.endOf(at), sharedBy: found.length })
+    }
+  }
+  return here
+}
+
 /**
  * The keywords in a text, each once, in order of position. A built-in keyword that lies within a longer built-in one
  * is not there: "how" is no word of its own in "how are you".
@@ -120,26 +182,18 @@ export const keywordsIn = (index: KeywordIndex, text: string): ReadonlyArray<Fou
   const found = new Map<IndexedKeyword, FoundKeyword>()
   let coveredUntil = 0
   for (let start = 0; start < words.count; start++) {
-    if (!index.beginnings.has(words, start)) continue
     const position = words.startOf(start)
-    let nodes: ReadonlyArray<TrieNode> = [index.root]
-    const here: Array<{ readonly entry: IndexedKeyword; readonly end: number }> = []
-    let longest = 0
-    for (let at = start; at < words.count; at++) {
-      nodes = step(nodes, words, at, at === start)
-      if (nodes.length === 0) break
-      if (endsInside(words, at)) continue
-      const end = words.endOf(at)
-      for (const node of nodes) {
-        for (const entry of node.found) {
-          here.push({ entry, end })
-          if (entry.builtin) longest = Math.max(longest, end)
-        }
+    if (index.customFilter.has(words, start)) {
+      for (const { entry, sharedBy } of keywordsAt(index.custom, words, start, true)) {
+        if (!found.has(entry)) found.set(entry, { ...entry, position, sharedBy })
       }
     }
-    for (const { entry, end } of here) {
-      const hidden = entry.builtin && (end < longest || end <= coveredUntil)
-      if (!hidden && !found.has(entry)) found.set(entry, { ...entry, position })
+    if (!index.builtinFilter.has(words, start)) continue
+    const here = keywordsAt(index.builtin, words, start, false)
+    const longest = here.reduce((most, { end }) => Math.max(most, end), 0)
+    for (const { entry, end, sharedBy } of here) {
+      const hidden = end < longest || end <= coveredUntil
+      if (!hidden && !found.has(entry)) found.set(entry, { ...entry, position, sharedBy })
     }
     coveredUntil = Math.max(coveredUntil, longest)
   }
@@ -157,7 +211,7 @@ const substringsIn = (index: KeywordIndex, text: string, found: Map<IndexedKeywo
     for (const length of [1, 2]) {
       for (const entry of index.substrings.get(searched.slice(position, position + length)) ?? []) {
         if (!found.has(entry) && searched.startsWith(entry.substring, position))
-          found.set(entry, { ...entry, position })
+          found.set(entry, { ...entry, position, sharedBy: 1 })
       }
       if (position + 1 >= searched.length) break
     }

@@ -5,7 +5,7 @@ import { type Category, toolsCategory } from "@llm-router/domain/Category"
 import type { Classification, KeywordMatch } from "@llm-router/domain/Decision"
 import type { RouterConfig } from "@llm-router/domain/RouterConfig"
 import { codeShapesIn } from "./codeShapes.ts"
-import { type IndexedKeyword, type KeywordIndex, keywordIndex, keywordsIn } from "./keywordIndex.ts"
+import { type FoundKeyword, type KeywordIndex, keywordIndex, keywordsIn } from "./keywordIndex.ts"
 import { everydayWeight } from "./everydayWords.ts"
 
 /** The words of a human turn are shorter (see `humanWords`); this bounds the work for any other caller. */
@@ -41,10 +41,16 @@ const indexOf = (config: RouterConfig): KeywordIndex => {
   return index
 }
 
+/** What is asked stands at the beginning or at the end; in between is what is pasted. In UTF-16 units. */
+const asked = { start: 200, end: 150, elsewhere: 0.5 }
+
 /** More words and longer ones weigh more; of the built-in keywords, everyday words weigh less. */
-const weightOf = ({ builtin, keyword, words }: IndexedKeyword): number => {
-  const weight = words + Math.min(keyword.length, 24) / 24
-  return builtin ? Math.min(weight, 2.5) * everydayWeight(keyword) : weight
+const builtinWeight = (weight: number, keyword: string): number => Math.min(weight, 2.5) * everydayWeight(keyword)
+
+/** A user's keyword weighs less where other categories list it too (inverse document frequency), and within a paste. */
+const customWeight = (weight: number, { position: at, sharedBy }: FoundKeyword, categories: number, length: number) => {
+  const rarity = Math.log((categories + 1) / sharedBy) / Math.log(categories + 1)
+  return weight * rarity * (at < asked.start || at >= length - asked.end ? 1 : asked.elsewhere)
 }
 
 const position = ({ evidence }: Scored): number => Math.min(...evidence.map(({ match }) => match.position))
@@ -60,10 +66,15 @@ const evidenceIn = (config: RouterConfig, text: string): ReadonlyMap<string, Rea
     if (items === undefined) evidence.set(category, [item])
     else items.push(item)
   }
-  for (const found of keywordsIn(indexOf(config), text)) {
-    const { category, keyword } = found
+  const index = indexOf(config)
+  for (const found of keywordsIn(index, text)) {
+    const { builtin, category, keyword, words } = found
     const match = { category, keyword, position: found.position }
-    add(category, { match, reason: `keyword "${keyword}"`, weight: weightOf(found) })
+    const full = words + Math.min(keyword.length, 24) / 24
+    const weight = builtin
+      ? builtinWeight(full, keyword)
+      : customWeight(full, found, index.customCategories, text.length)
+    add(category, { match, reason: `keyword "${keyword}"`, weight })
   }
   if (config.categories.get("code")?.builtin === true) {
     for (const { name, weight, position: at } of codeShapesIn(text)) {
@@ -87,6 +98,7 @@ const classificationOf = (ranked: ReadonlyArray<Scored>, winner: Scored, base: n
     category: winner.category,
     confidence: Math.round((base + (0.95 - base) * margin * amount) * 1000) / 1000,
     reasons: strongest.slice(0, maxReasons).map(({ reason }) => reason),
+    decidedBy: "keywords",
     matches: ranked.flatMap(({ evidence }) => evidence.map(({ match }) => match)),
     candidates: ranked.map(({ category, score }) => ({ category, probability: score / total }))
   }

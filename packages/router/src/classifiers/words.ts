@@ -48,6 +48,9 @@ const folded = (word: string): string =>
 export const singular = (word: string, shortest: number): string =>
   word.length >= shortest && word.endsWith("s") && !"sui".includes(word.at(-2) ?? "s") ? word.slice(0, -1) : word
 
+/** What the forms of a word have in common, whatever their ends. */
+const beginningUnits = 3
+
 /** Of a word that goes on with this unit, whatever the case of its ASCII letters. */
 const codeWith = (code: number, unit: number): number => (Math.imul(code, 31) + (unit | 0x20)) | 0
 
@@ -57,9 +60,10 @@ export class Words {
   readonly #starts: Array<number> = []
   readonly #ends: Array<number> = []
   readonly #marks: Array<number> = []
-  /** Of each word, and of each without its last unit. */
+  /** Of each word, of each without its last unit, and of how each begins. */
   readonly #codes: Array<number> = []
   readonly #stems: Array<number> = []
+  readonly #beginnings: Array<number> = []
 
   constructor(text: string) {
     this.text = text
@@ -69,12 +73,14 @@ export class Words {
     let marks = 0
     let code = 0
     let stem = 0
+    let beginning = 0
     const close = (at: number): void => {
       this.#starts.push(start)
       this.#ends.push(at)
       this.#marks.push(start === end ? marks | mark.glued : marks)
       this.#codes.push(code)
       this.#stems.push(stem)
+      this.#beginnings.push(beginning)
       end = at
       start = -1
       marks = 0
@@ -89,6 +95,7 @@ export class Words {
         }
         stem = code
         code = codeWith(code, unit)
+        if (at < start + beginningUnits) beginning = code
         if (unit > 0x7f) {
           marks |= mark.beyondAscii
           at += unitsOf(text, at, unit) - 1
@@ -103,6 +110,7 @@ export class Words {
         start = at
         stem = 0
         code = codeWith(0, unit)
+        beginning = code
         close(at + 1)
       } else if ((found & kind.sentenceEnd) !== 0 && end >= 0 && at < end + longestGap) marks = mark.afterBreak
     }
@@ -139,8 +147,13 @@ export class Words {
     return this.#codes[index] ?? 0
   }
 
-  stemOf(index: number): number {
+  /** Of the word without its last unit. */
+  stemCodeOf(index: number): number {
     return this.#stems[index] ?? 0
+  }
+
+  beginningCodeOf(index: number): number {
+    return this.#beginnings[index] ?? 0
   }
 
   /** In lower case, without accents. */
@@ -150,22 +163,37 @@ export class Words {
   }
 }
 
-/** Which words can be among some: the others, nearly all words of a text, need not be read. */
+/**
+ * Which words can be among some: the others, nearly all words of a text, need not be read. `whole` words are asked for
+ * as they are or with a last letter more, by their `beginning` words of any ending.
+ */
 export class WordFilter {
   readonly #codes = new Uint8Array(16_384)
+  readonly #by: "whole" | "beginning"
+  readonly #isEmpty: boolean
 
-  add(word: string): void {
-    let code = 0
-    for (let at = 0; at < word.length; at++) code = codeWith(code, word.charCodeAt(at))
-    this.#codes[code & 16_383] = 1
+  constructor(by: "whole" | "beginning", words: Iterable<string>) {
+    this.#by = by
+    let isEmpty = true
+    for (const word of words) {
+      let code = 0
+      const end = by === "whole" ? word.length : Math.min(word.length, beginningUnits)
+      for (let at = 0; at < end; at++) code = codeWith(code, word.charCodeAt(at))
+      this.#codes[code & 16_383] = 1
+      isEmpty = false
+    }
+    this.#isEmpty = isEmpty
   }
 
-  /** Also for the plural of a word that was added. */
   has(words: Words, index: number): boolean {
-    return (
-      !words.isAscii(index) ||
-      this.#codes[words.codeOf(index) & 16_383] === 1 ||
-      this.#codes[words.stemOf(index) & 16_383] === 1
-    )
+    if (this.#isEmpty) return false
+    if (!words.isAscii(index)) return true
+    return this.#by === "whole"
+      ? this.#knows(words.codeOf(index)) || this.#knows(words.stemCodeOf(index))
+      : this.#knows(words.beginningCodeOf(index))
+  }
+
+  #knows(code: number): boolean {
+    return this.#codes[code & 16_383] === 1
   }
 }

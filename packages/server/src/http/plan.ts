@@ -13,6 +13,7 @@ export const planView = ({ cost, decision, models }: Plan, requestId: string): R
   reasons: decision.reasons,
   classifier_latency_ms: decision.classifierLatencyMillis,
   evidence: {
+    decided_by: decision.decidedBy ?? null,
     keywords: decision.matches ?? [],
     archetype: decision.archetype ?? null,
     candidates: decision.candidates ?? []
