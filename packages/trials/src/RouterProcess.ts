@@ -75,7 +75,12 @@ export const startRouter = Effect.fnUntraced(function* (
     child.once("exit", (code) =>
       resume(new TrialFailed({ message: `the router ended with ${code} before it listened` }))
     )
-  })
+  }).pipe(
+    Effect.timeoutOrElse({
+      duration: "1 minute",
+      orElse: () => Effect.fail(new TrialFailed({ message: "the router did not say within a minute that it listens" }))
+    })
+  )
   const pid = child.pid ?? 0
   return {
     url,

@@ -8,6 +8,7 @@ import { attackedBy, type Tally } from "./attackers.ts"
 import { attackNames } from "./attacks.ts"
 import { asked, type Seen } from "./client.ts"
 import { failures } from "./faults.ts"
+import { percentile } from "./percentile.ts"
 import { pick, randomFrom } from "./random.ts"
 import { type RouterProcess, startRouter, trialDirectory } from "./RouterProcess.ts"
 
@@ -94,9 +95,6 @@ const answersOf = (tallies: ReadonlyArray<Tally>): Readonly<Record<string, numbe
   }
   return all
 }
-
-const percentile = (values: ReadonlyArray<number>, share: number): number =>
-  values.toSorted((a, b) => a - b)[Math.ceil(values.length * share) - 1] ?? 0
 
 /** A well-behaved client, one request after the other: how long each took, in milliseconds. */
 const latencies = Effect.fnUntraced(function* (url: string, requests: number) {

@@ -1,0 +1,140 @@
+/** Routers whose collector is no good, beside one without telemetry: what it costs their clients and their memory. */
+import { Agent } from "node:http"
+import { createServer } from "node:net"
+import { listen, type ListenError } from "@llm-router/testing/listen"
+import { openRouterServer } from "@llm-router/testing/openRouterServer"
+import { ok } from "@llm-router/testing/script"
+import { Effect, type Scope } from "effect"
+import { asked } from "./client.ts"
+import { percentile } from "./percentile.ts"
+import { type RouterProcess, startRouter, trialDirectory, type TrialFailed } from "./RouterProcess.ts"
+
+/** A port that nobody listens on. */
+const deadCollector = Effect.callback<string>((resume) => {
+  const server = createServer().listen(0, "127.0.0.1", () => {
+    const address = server.address()
+    const port = typeof address === "object" && address !== null ? address.port : 0
+    server.close(() => resume(Effect.succeed(`http://127.0.0.1:${port}`)))
+  })
+})
+
+const collectors = {
+  off: Effect.succeed(undefined),
+  "dead port": deadCollector,
+  "black hole": listen({ respond: () => Effect.never }),
+  "503": listen({ respond: (exchange) => exchange.send(503, "application/json", "{}") }),
+  "stall of 30 s": listen({
+    respond: (exchange) => Effect.delay(exchange.send(200, "application/json", "{}"), "30 seconds")
+  })
+}
+
+type Collector = keyof typeof collectors
+const collectorNames: ReadonlyArray<Collector> = ["off", "dead port", "black hole", "503", "stall of 30 s"]
+
+interface Contestant {
+  readonly collector: Collector
+  readonly router: RouterProcess
+  /** The 99th percentile of each round, in milliseconds. */
+  readonly p99s: Array<number>
+  failed: number
+}
+
+interface CollectorResult {
+  readonly collector: Collector
+  readonly failed: number
+  /** The median of the rounds. */
+  readonly p99_ms: number
+  /** The median of the rounds' ratios to the router without telemetry in the same round. */
+  readonly p99_ratio: number
+  readonly heap_mib: number
+  readonly heap_ratio: number
+  readonly exit_code: number | null
+  readonly exit_s: number
+}
+
+const median = (values: ReadonlyArray<number>): number => percentile(values, 0.5)
+
+/** So many clients, each with one request after the other. */
+const slice = Effect.fnUntraced(function* (contestant: Contestant, requests: number, clients: number) {
+  const agent = new Agent({ keepAlive: true, maxSockets: clients })
+  const taken: Array<number> = []
+  yield* Effect.forEach(
+    Array.from({ length: requests }, (_, number) => number),
+    (number) =>
+      Effect.suspend(() => {
+        const from = performance.now()
+        const ask = {
+          id: `c-${number}`,
+          stream: number % 2 === 0,
+          model: "a/one",
+          words: "hi",
+          leavesAfterMillis: undefined
+        }
+        return Effect.map(asked(contestant.router.url, agent, ask), ({ seen }) => {
+          taken.push(performance.now() - from)
+          if (seen !== "whole") contestant.failed++
+        })
+      }),
+    { concurrency: clients, discard: true }
+  )
+  agent.destroy()
+  return percentile(taken, 0.99)
+})
+
+/** Rounds in which each router has its turn, in an order that turns; the first one warms up. */
+export const sickCollectors = Effect.fn("sickCollectors")(function* (options: {
+  /** Of each router in each round. */
+  readonly requests: number
+  readonly clients: number
+  readonly rounds: number
+}) {
+  const upstream = yield* openRouterServer({
+    scriptFor: () => ({ behaviour: ok(), turns: new Map() }),
+    models: () => []
+  })
+  const contestants = yield* Effect.forEach(
+    collectorNames,
+    Effect.fnUntraced(function* (collector): Effect.fn.Return<Contestant, ListenError | TrialFailed, Scope.Scope> {
+      const endpoint = yield* collectors[collector]
+      const router = yield* startRouter(yield* trialDirectory, {
+        OPENROUTER_API_KEY: "sk-or-v1-collectors",
+        OPENROUTER_BASE_URL: upstream,
+        LOG_LEVEL: "info",
+        ...(endpoint === undefined ? {} : { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint })
+      })
+      return { collector, router, p99s: [], failed: 0 }
+    })
+  )
+  for (let round = -1; round < options.rounds; round++) {
+    for (let turn = 0; turn < contestants.length; turn++) {
+      const contestant = contestants[(turn + round + 1) % contestants.length]
+      if (contestant === undefined) continue
+      const p99 = yield* slice(contestant, options.requests, options.clients)
+      if (round >= 0) contestant.p99s.push(p99)
+    }
+  }
+  const results: Array<CollectorResult> = []
+  let off: Contestant | undefined
+  let offHeap = 0
+  for (const contestant of contestants) {
+    const { collector, failed, p99s, router } = contestant
+    const { heapBytes } = yield* router.facts
+    if (collector === "off") {
+      off = contestant
+      offHeap = heapBytes
+    }
+    const from = performance.now()
+    const exitCode = yield* router.stop
+    results.push({
+      collector,
+      failed,
+      p99_ms: median(p99s),
+      p99_ratio: median(p99s.map((p99, round) => p99 / (off?.p99s[round] ?? p99))),
+      heap_mib: heapBytes / 1024 / 1024,
+      heap_ratio: heapBytes / offHeap,
+      exit_code: exitCode,
+      exit_s: (performance.now() - from) / 1000
+    })
+  }
+  return results
+})
