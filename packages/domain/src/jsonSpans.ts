@@ -95,12 +95,17 @@ export const firstMemberAt = (bytes: Buffer, from = 0): number => skipSpace(byte
 
 /** The bytes with the edits applied. Edits must not overlap. */
 export const withEdits = (bytes: Buffer, edits: ReadonlyArray<Edit>): Buffer => {
-  const parts: Array<Buffer> = []
-  let at = 0
-  for (const edit of edits.toSorted((a, b) => a.start - b.start)) {
-    parts.push(bytes.subarray(at, edit.start), Buffer.from(edit.text))
-    at = edit.end
+  const ordered = edits.toSorted((a, b) => a.start - b.start)
+  let length = bytes.length
+  for (const { end, start, text } of ordered) length += Buffer.byteLength(text) - (end - start)
+  const edited = Buffer.allocUnsafe(length)
+  let from = 0
+  let to = 0
+  for (const { end, start, text } of ordered) {
+    to += bytes.copy(edited, to, from, start)
+    to += edited.write(text, to)
+    from = end
   }
-  parts.push(bytes.subarray(at))
-  return Buffer.concat(parts)
+  bytes.copy(edited, to, from)
+  return edited
 }

@@ -26,6 +26,12 @@ const rareKind = (text: string, at: number, unit: number): number =>
     ? kindOf(String.fromCodePoint(text.codePointAt(at) ?? 0))
     : (kinds[unit] = kindOf(String.fromCharCode(unit)))
 
+/** Behind a dot: the rest of `.net` or `node.js`. */
+const beginsName = (text: string, at: number): boolean => {
+  const unit = text.charCodeAt(at)
+  return ((kinds[unit] || rareKind(text, at, unit)) & kind.letterOrDigit) !== 0
+}
+
 const unitsOf = (text: string, at: number, unit: number): number =>
   isSurrogate(unit) && (text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1
 
@@ -54,20 +60,37 @@ const beginningUnits = 3
 /** Of a word that goes on with this unit, whatever the case of its ASCII letters. */
 const codeWith = (code: number, unit: number): number => (Math.imul(code, 31) + (unit | 0x20)) | 0
 
-/** Words, and the signs `+`, `#` and `.` where they touch one, as in `c++` and `node.js`. */
+/** Where the words of a text are written: `stems` are codes without the last unit, `beginnings` of how words begin. */
+const columnsOf = (capacity: number) => ({
+  capacity,
+  starts: new Int32Array(capacity),
+  ends: new Int32Array(capacity),
+  marks: new Uint8Array(capacity),
+  codes: new Int32Array(capacity),
+  stems: new Int32Array(capacity),
+  beginnings: new Int32Array(capacity)
+})
+
+/** As long as any text that a request brings; a longer one gets longer columns. */
+let columns = columnsOf(8_192)
+
+/**
+ * Words, and the signs `+`, `#` and `.` where they touch one, as in `c++` and `node.js`. Their places are kept in columns
+ * that the next text overwrites: one text is read at a time.
+ */
 export class Words {
   readonly text: string
-  readonly #starts: Array<number> = []
-  readonly #ends: Array<number> = []
-  readonly #marks: Array<number> = []
-  /** Of each word, of each without its last unit, and of how each begins. */
-  readonly #codes: Array<number> = []
-  readonly #stems: Array<number> = []
-  readonly #beginnings: Array<number> = []
+  /** How many there are. */
+  readonly count: number
+  readonly #columns: typeof columns
 
   constructor(text: string) {
     this.text = text
     const { length } = text
+    if (length > columns.capacity) columns = columnsOf(length)
+    const { beginnings, codes, ends, starts, stems, marks: allMarks } = columns
+    this.#columns = columns
+    let count = 0
     let end = -1
     let start = -1
     let marks = 0
@@ -75,12 +98,13 @@ export class Words {
     let stem = 0
     let beginning = 0
     const close = (at: number): void => {
-      this.#starts.push(start)
-      this.#ends.push(at)
-      this.#marks.push(start === end ? marks | mark.glued : marks)
-      this.#codes.push(code)
-      this.#stems.push(stem)
-      this.#beginnings.push(beginning)
+      starts[count] = start
+      ends[count] = at
+      allMarks[count] = start === end ? marks | mark.glued : marks
+      codes[count] = code
+      stems[count] = stem
+      beginnings[count] = beginning
+      count++
       end = at
       start = -1
       marks = 0
@@ -104,9 +128,8 @@ export class Words {
       }
       if (start >= 0) close(at)
       if (found === kind.known) continue
-      const next = text.charCodeAt(at + 1)
       const isSign = (found & kind.sign) !== 0 && at === end
-      if (isSign || (unit === dot && ((kinds[next] || rareKind(text, at + 1, next)) & kind.letterOrDigit) !== 0)) {
+      if (isSign || (unit === dot && at + 1 < length && beginsName(text, at + 1))) {
         start = at
         stem = 0
         code = codeWith(0, unit)
@@ -115,45 +138,42 @@ export class Words {
       } else if ((found & kind.sentenceEnd) !== 0 && end >= 0 && at < end + longestGap) marks = mark.afterBreak
     }
     if (start >= 0) close(length)
-  }
-
-  get count(): number {
-    return this.#starts.length
+    this.count = count
   }
 
   startOf(index: number): number {
-    return this.#starts[index] ?? 0
+    return this.#columns.starts[index] ?? 0
   }
 
   endOf(index: number): number {
-    return this.#ends[index] ?? 0
+    return this.#columns.ends[index] ?? 0
   }
 
   /** It follows the one before without a gap. */
   isGlued(index: number): boolean {
-    return ((this.#marks[index] ?? 0) & mark.glued) !== 0
+    return index < this.count && ((this.#columns.marks[index] ?? 0) & mark.glued) !== 0
   }
 
   /** A sentence ended before it. */
   isAfterBreak(index: number): boolean {
-    return ((this.#marks[index] ?? 0) & mark.afterBreak) !== 0
+    return ((this.#columns.marks[index] ?? 0) & mark.afterBreak) !== 0
   }
 
   isAscii(index: number): boolean {
-    return ((this.#marks[index] ?? 0) & mark.beyondAscii) === 0
+    return ((this.#columns.marks[index] ?? 0) & mark.beyondAscii) === 0
   }
 
   codeOf(index: number): number {
-    return this.#codes[index] ?? 0
+    return this.#columns.codes[index] ?? 0
   }
 
   /** Of the word without its last unit. */
   stemCodeOf(index: number): number {
-    return this.#stems[index] ?? 0
+    return this.#columns.stems[index] ?? 0
   }
 
   beginningCodeOf(index: number): number {
-    return this.#beginnings[index] ?? 0
+    return this.#columns.beginnings[index] ?? 0
   }
 
   /** In lower case, without accents. */
