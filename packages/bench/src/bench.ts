@@ -37,6 +37,7 @@ export const run = Effect.fnUntraced(function* (options: Options, say: (line: st
 
   const arena = yield* makeArena(programs)
   const sliceSeconds = options.quick ? 0.3 : 0.5
+  const warmUpSeconds = options.quick ? 2.5 : 30
   const entrants: Array<Entrant> = []
   const samples = yield* Effect.scoped(
     Effect.gen(function* () {
@@ -59,7 +60,16 @@ export const run = Effect.fnUntraced(function* (options: Options, say: (line: st
       const { rounds } = options
       return entrants.length === 0
         ? []
-        : yield* runRounds({ arena, entrants, scenarios: chosen, rounds, seconds: sliceSeconds, endsAt, say })
+        : yield* runRounds({
+            arena,
+            entrants,
+            scenarios: chosen,
+            rounds,
+            seconds: sliceSeconds,
+            warmUpSeconds,
+            endsAt,
+            say
+          })
     })
   )
   const present = taking.filter(({ name }) => !absent.some((one) => one.name === name))

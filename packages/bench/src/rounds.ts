@@ -21,6 +21,8 @@ interface Rounds {
   readonly rounds: number
   /** Length of a slice. */
   readonly seconds: number
+  /** Each contestant answers for so long before the first round, unless it has answered enough before. */
+  readonly warmUpSeconds: number
   /** No round begins that would end later than this, by `performance.now()`; the first always does. */
   readonly endsAt: number
   readonly say: (line: string) => void
@@ -50,8 +52,11 @@ const slice = (
   ])
 }
 
+/** After so many answers the compiler has little left to do. */
+const warmAnswers = 30_000
+
 /** Code that is compiled for the work it does answers several times as fast as code that is new. */
-const warmUp = Effect.fnUntraced(function* ({ arena, entrants, scenarios, seconds }: Rounds) {
+const warmUp = Effect.fnUntraced(function* ({ arena, entrants, scenarios, seconds, warmUpSeconds }: Rounds) {
   for (const entrant of entrants) {
     for (const events of [0, contentEvents]) {
       const request = requestFor(entrant, "chat", {
@@ -60,9 +65,8 @@ const warmUp = Effect.fnUntraced(function* ({ arena, entrants, scenarios, second
         stream: events > 0,
         manner: undefined
       })
-      const pace = { kind: "closed", connections: 32, most: 10_000 } as const
-      const length = seconds * (events > 0 ? 2 : 6)
-      if (request !== undefined) yield* arena.measure(entrant, jobFor(request, pace, length, events))
+      const pace = { kind: "closed", connections: 32, most: warmAnswers / 2 } as const
+      if (request !== undefined) yield* arena.measure(entrant, jobFor(request, pace, warmUpSeconds / 2, events))
     }
   }
   for (const scenario of scenarios) {
