@@ -42,8 +42,13 @@ describe("start", () => {
         examples: [" A b", "A b"]
       }
       const { config, category, created } = yield* first.setCategory(change)
-      const stored = { ...change, models: ["openai/gpt-4o"], keywords: ["Poem"], examples: ["A b"], builtin: false }
-      assert.deepStrictEqual(category, stored)
+      assert.deepStrictEqual(category, {
+        ...change,
+        models: ["openai/gpt-4o"],
+        keywords: ["Poem"],
+        examples: ["A b"],
+        builtin: false
+      })
       assert.isTrue(created)
       assert.strictEqual(config.circuit.openMillis, 5)
       const second = (yield* open(path)).currentUnsafe()
