@@ -82,6 +82,17 @@ describe("a category with examples", () => {
     expect(guessOf(one, "Tell me about the history of the kettle.").category).not.toBe("alpha")
   })
 
+  it.each([
+    ["Where is my order?", orders.slice(1, 2).concat("Where is my order?")],
+    ["Translate to Spanish: the train leaves at noon.", translations],
+    ["Quelle est la capitale du Pérou ?", ["quelle est la capitale du perou"]]
+  ])("knows one of its examples again: %s", (text, examples) => {
+    expect(guessOf(configOf(given("alpha", examples)), text)).toMatchObject({
+      category: "alpha",
+      decidedBy: "examples"
+    })
+  })
+
   it("is told from another by theirs", () => {
     const meals = [
       "Which sauce goes with roast lamb?",

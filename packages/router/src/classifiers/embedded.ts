@@ -13,7 +13,7 @@ import { featuresOf } from "./embedded/features.ts"
 import { modelOf } from "./embedded/model.ts"
 import { readWeights, type Weights } from "./embedded/weights.ts"
 import { readFrequencies, type WordFrequencies } from "./embedded/wordFrequencies.ts"
-import { type ExampleHead, exampleHeadOf } from "./exampleHead.ts"
+import { type ExampleHead, exampleHeadOf, repeatedOnly } from "./exampleHead.ts"
 import { type ExampleHeads, exampleHeadsOf } from "./exampleHeads.ts"
 
 export interface EmbeddedClassification extends Classification {
@@ -146,10 +146,9 @@ export class EmbeddedClassifier extends Context.Service<
         const heads = new Map<string, ExampleHead>()
         for (const category of config.categories.values()) {
           const { head, match } = knownOf(category)
-          // A category that serves its examples' kinds whole has no use for their words, whatever these were about. And
-          // like keywords, no example leads to tools: they are chosen by their presence.
-          const isAsked = category.name !== toolsCategory && (match === undefined || head?.served.length === 0)
-          if (head !== undefined && isAsked) heads.set(category.name, head)
+          // Like keywords, no example leads to tools: they are chosen by their presence.
+          if (head === undefined || category.name === toolsCategory) continue
+          heads.set(category.name, match === undefined || head.served.length === 0 ? head : repeatedOnly(head))
         }
         return {
           ...servedUnder(config, (category) => knownOf(category).match),

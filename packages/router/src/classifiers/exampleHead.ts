@@ -8,6 +8,8 @@ import { distinctWords, readDistinctWords } from "./embedded/distinctWords.ts"
 import type { WordFrequencies } from "./embedded/wordFrequencies.ts"
 
 export interface ExampleHead {
+  /** Of the examples themselves, so that one is known again whatever its words tell. */
+  readonly fingerprints: ReadonlyArray<number>
   /** The words that tell, as buckets. */
   readonly buckets: Int32Array
   /** By word, the logarithm of how much likelier it is in a request of the category than in any request. */
@@ -30,7 +32,7 @@ const mostOrdinary = 0.015
 /** Words that hardly tell would only add noise. */
 const leastWeight = 0.7
 /** One rare word of one example tells no more than this: what several hold may tell more. */
-const mostOfOne = 2.5
+const mostOfOne = 2
 /** Kinds are believed as if so many examples more were of all kinds alike. */
 const evenExamples = 6
 
@@ -47,6 +49,14 @@ const kindsServed = (shares: Float64Array, examples: number): ReadonlyArray<Arch
   return sum >= leastOfServed ? kinds : []
 }
 
+/** For a category that serves its examples' kinds whole: whatever these were about, their words do not matter. */
+export const repeatedOnly = (head: ExampleHead): ExampleHead => ({
+  ...head,
+  buckets: new Int32Array(),
+  weights: new Float32Array(),
+  kinds: new Float64Array(archetypes.length)
+})
+
 export const exampleHeadOf = (
   examples: ReadonlyArray<string>,
   read: Reading,
@@ -54,12 +64,15 @@ export const exampleHeadOf = (
 ): ExampleHead => {
   const counts = new Map<number, number>()
   const shares = new Float64Array(archetypes.length)
+  const fingerprints: Array<number> = []
   for (const example of examples) {
     const probabilities = read(example)
     for (let kind = 0; kind < shares.length; kind++) {
       shares[kind] = (shares[kind] ?? 0) + (probabilities[kind] ?? 0) / examples.length
     }
     readDistinctWords()
+    // Signs alone are everybody's.
+    if (distinctWords.fingerprint !== 0) fingerprints.push(distinctWords.fingerprint)
     for (let at = 0; at < distinctWords.length; at++) {
       const bucket = distinctWords.buckets[at] ?? 0
       counts.set(bucket, (counts.get(bucket) ?? 0) + 1)
@@ -79,6 +92,7 @@ export const exampleHeadOf = (
     ordinaryVariance += ordinary * weight * weight
   }
   return {
+    fingerprints,
     ordinaryMean,
     ordinaryVariance,
     buckets: Int32Array.from(told, ([bucket]) => bucket),

@@ -25,6 +25,8 @@ const kindsCount = 1
 const ordinaryText = 30
 const shortText = 12
 const mostLogOdds = 8
+/** Of a text that is one of the examples. */
+const logOddsOfRepeated = 4
 /** Below it a head says nothing: many that each say a little would drown the others. */
 const leastLogOdds = -1.4
 
@@ -61,6 +63,10 @@ export const exampleHeadsOf = (byName: ReadonlyMap<string, ExampleHead>): Exampl
   const kindFactors = Float64Array.from(heads.flatMap(({ kinds }) => [...kinds]))
   const means = Float64Array.from(heads, ({ ordinaryMean }) => ordinaryMean)
   const variances = Float64Array.from(heads, ({ ordinaryVariance }) => ordinaryVariance)
+  const repeated = new Map<number, number>()
+  heads.forEach(({ fingerprints }, head) => {
+    for (const fingerprint of fingerprints) if (!repeated.has(fingerprint)) repeated.set(fingerprint, head)
+  })
   const odds = new Float64Array(heads.length)
 
   const addWords = (): void => {
@@ -82,6 +88,7 @@ export const exampleHeadsOf = (byName: ReadonlyMap<string, ExampleHead>): Exampl
       addWords()
       const ordinary = distinctWords.length / ordinaryText
       const length = Math.max(1, Math.sqrt(distinctWords.length / shortText))
+      const repeatedOf = repeated.get(distinctWords.fingerprint)
       let sum = 1
       for (let head = 0; head < odds.length; head++) {
         let factor = 0
@@ -91,7 +98,8 @@ export const exampleHeadsOf = (byName: ReadonlyMap<string, ExampleHead>): Exampl
         // Long examples know so many words that every text holds some: only what is beyond chance counts.
         const words = (odds[head] ?? 0) - ordinary * (means[head] ?? 0)
         const scale = Math.max(length, Math.sqrt(ordinary * (variances[head] ?? 0)))
-        const logOdds = prior + (wordsCount * words) / scale + kindsCount * Math.log(factor)
+        const told = prior + (wordsCount * words) / scale + kindsCount * Math.log(factor)
+        const logOdds = head === repeatedOf ? Math.max(logOddsOfRepeated, told) : told
         sum += odds[head] = logOdds < leastLogOdds ? 0 : Math.exp(Math.min(mostLogOdds, logOdds))
       }
       for (let head = 0; head < odds.length; head++) odds[head] = (odds[head] ?? 0) / sum

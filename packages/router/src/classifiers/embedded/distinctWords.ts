@@ -1,4 +1,6 @@
 /** The distinct words of the text that was read last, as the buckets that their hashes fall into. */
+import { TokenKind } from "./characters.ts"
+import { combined } from "./hashing.ts"
 import { opening } from "./opening.ts"
 import { tokens } from "./tokens.ts"
 
@@ -7,7 +9,9 @@ export const wordBuckets = 1 << 15
 /** Filled anew by each `readDistinctWords`: the first `length` buckets are valid. */
 export const distinctWords = {
   buckets: new Int32Array(tokens.words.length),
-  length: 0
+  length: 0,
+  /** Of all words in their order, without signs: equal for texts that say the same but for case, accents and numbers. */
+  fingerprint: 0
 }
 
 /** By bucket: the reading that met it last, so that nothing has to be cleared. */
@@ -22,11 +26,15 @@ export const readDistinctWords = (): void => {
     reading = 1
   }
   let length = 0
+  let fingerprint = 0
   for (let at = opening.length; at < tokens.length; at++) {
-    const bucket = (tokens.words[at] ?? 0) & (wordBuckets - 1)
+    const word = tokens.words[at] ?? 0
+    if (tokens.kinds[at] !== TokenKind.sign) fingerprint = combined(fingerprint, word)
+    const bucket = word & (wordBuckets - 1)
     if (metAt[bucket] === reading) continue
     metAt[bucket] = reading
     distinctWords.buckets[length++] = bucket
   }
   distinctWords.length = length
+  distinctWords.fingerprint = fingerprint
 }
