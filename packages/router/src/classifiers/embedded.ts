@@ -89,17 +89,16 @@ const folded = (
   const match = matches.get(category)
   const ofExamples = byExamples.get(category) ?? 0
   const readsLikeExamples = 2 * ofExamples >= probability
+  const reasons = [`it reads like ${archetype} (${percent(probabilities[best] ?? 0)})`]
+  if (readsLikeExamples) reasons.unshift(`it reads like the examples of ${category} (${percent(ofExamples)})`)
+  if (match !== undefined) reasons.push(`${category} serves ${match.archetypes.join(", ")}: by ${match.by}`)
   return {
     category,
     confidence: rounded(probability),
     margin: rounded(probability - (ranked[1]?.[1] ?? 0)),
     archetype,
     decidedBy: readsLikeExamples || match?.by === "its examples" ? "examples" : "archetype",
-    reasons: [
-      ...(readsLikeExamples ? [`it reads like the examples of ${category} (${percent(ofExamples)})`] : []),
-      `it reads like ${archetype} (${percent(probabilities[best] ?? 0)})`,
-      ...(match === undefined ? [] : [`${category} serves ${match.archetypes.join(", ")}: by ${match.by}`])
-    ],
+    reasons,
     candidates: ranked
       .filter(([, share]) => share >= leastShown)
       .map(([name, share]) => ({ category: name, probability: rounded(share) }))
