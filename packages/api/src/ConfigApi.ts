@@ -1,5 +1,5 @@
 /** What operators call: categories, chains and circuits. */
-import { CategoryName, Description, Keywords, Models } from "@llm-router/domain/Category"
+import { CategoryName, Description, Examples, Keywords, Models } from "@llm-router/domain/Category"
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { AdminAccess } from "./Authorization.ts"
@@ -10,6 +10,7 @@ const CategoryView = Schema.Struct({
   models: Schema.Array(Schema.String),
   keywords: Schema.Array(Schema.String),
   description: Schema.String,
+  examples: Schema.Array(Schema.String),
   builtin: Schema.Boolean
 })
 
@@ -17,7 +18,9 @@ const CategoryInput = Schema.Struct({
   name: CategoryName,
   models: Models,
   keywords: Schema.optionalKey(Keywords),
-  description: Schema.optionalKey(Description)
+  description: Schema.optionalKey(Description),
+  /** Requests that belong to the category: at most 50, of 1 to 2,000 characters each. An empty list takes them away. */
+  examples: Schema.optionalKey(Examples)
 }).annotate({ identifier: "CategoryInput" })
 
 const CategoryStored = Schema.Struct({

@@ -48,11 +48,26 @@ export const Description = Schema.String.check(
   Schema.isMaxLength(2000, { expected: "a description of at most 2000 characters" })
 )
 
+/** At most 50 requests of 1 to 2,000 characters that belong to a category. They are stored trimmed and unique. */
+export const Examples = Schema.Array(
+  Schema.String.check(
+    Schema.makeFilter((example: string) => {
+      const length = example.trim().length
+      return length >= 1 && length <= 2000 ? true : "an example of 1 to 2000 characters"
+    })
+  )
+).check(Schema.isMaxLength(50, { expected: "at most 50 examples" }))
+
+/** Of all categories together, in characters: it bounds what the configuration holds and what its heads cost to train. */
+export const mostExampleCharacters = 1_000_000
+
 export interface Category {
   readonly name: string
   readonly models: Models
   readonly keywords: ReadonlyArray<string>
   readonly description: string
+  /** Requests that belong to it, where its owner gave some; never empty. */
+  readonly examples?: ReadonlyArray<string>
   /** One of the four that ship with the product: it can be changed, not deleted. */
   readonly builtin: boolean
 }

@@ -3,7 +3,7 @@
  * A change is on disk before it is in force, and in force before its caller hears of it.
  */
 import { builtinCategoryNames } from "@llm-router/domain/builtinCategories"
-import { type Category, CategoryName, Description, Keywords, Models } from "@llm-router/domain/Category"
+import { type Category, CategoryName, Description, Examples, Keywords, Models } from "@llm-router/domain/Category"
 import type { RouterConfig } from "@llm-router/domain/RouterConfig"
 import { type ConfigFileInvalid, type ConfigNotSaved, InvalidRequest, NotFound } from "@llm-router/domain/RouterError"
 import {
@@ -18,7 +18,15 @@ import {
   SubscriptionRef
 } from "effect"
 import { faultsOf, pathText } from "./configFaults.ts"
-import { cleanKeywords, configOf, configWith, emptyFile } from "./configFile.ts"
+import {
+  cleanExamples,
+  cleanKeywords,
+  configOf,
+  configWith,
+  emptyFile,
+  examplesRule,
+  overfullCategory
+} from "./configFile.ts"
 import { type ConfigFileOptions, type ConfigSource, inMemory, openConfigFile } from "./configOnDisk.ts"
 
 /** Omitted fields keep what is stored; of a new category they are empty. */
@@ -27,6 +35,7 @@ export interface CategoryChange {
   readonly models: ReadonlyArray<string>
   readonly keywords?: ReadonlyArray<string> | undefined
   readonly description?: string | undefined
+  readonly examples?: ReadonlyArray<string> | undefined
 }
 
 /** What a change led to. */
@@ -46,7 +55,8 @@ const CategoryFields = Schema.Struct({
   name: CategoryName,
   models: Models,
   keywords: Keywords,
-  description: Description
+  description: Description,
+  examples: Schema.optionalKey(Examples)
 })
 const decodeFields = SchemaParser.decodeUnknownEffect(CategoryFields, { reportInput: true })
 
@@ -55,25 +65,24 @@ interface UncheckedFields {
   readonly models: ReadonlyArray<string>
   readonly keywords: ReadonlyArray<string>
   readonly description: string
+  readonly examples?: ReadonlyArray<string>
 }
+
+const invalidCategory = (param: string | null, what: string): InvalidRequest =>
+  new InvalidRequest({ message: `${param ?? "category"}: ${what}`, param, code: "invalid_category", status: 400 })
 
 /** The category of these fields, by the rules of the file: what would not be read again is never written. */
 const categoryOf = (fields: UncheckedFields): Effect.Effect<Category, InvalidRequest> =>
   decodeFields(fields).pipe(
-    Effect.map((decoded) => ({
+    Effect.map(({ examples = [], ...decoded }) => ({
       ...decoded,
       keywords: cleanKeywords(decoded.keywords),
+      ...cleanExamples(examples),
       builtin: builtinCategoryNames.has(decoded.name)
     })),
     Effect.mapError((issue) => {
       const fault = faultsOf(issue)[0]
-      const param = fault === undefined ? null : pathText(fault.path)
-      return new InvalidRequest({
-        message: `${param ?? "category"}: ${fault?.what ?? "not valid"}`,
-        param,
-        code: "invalid_category",
-        status: 400
-      })
+      return invalidCategory(fault === undefined ? null : pathText(fault.path), fault?.what ?? "not valid")
     })
   )
 
@@ -196,9 +205,12 @@ const storeOf = (source: ConfigSource, lock: Semaphore.Semaphore): ConfigStore["
             name: input.name,
             models: input.models,
             keywords: input.keywords ?? stored?.keywords ?? [],
-            description: input.description ?? stored?.description ?? ""
+            description: input.description ?? stored?.description ?? "",
+            examples: input.examples ?? stored?.examples ?? []
           })
-          return withCategory(config, category)
+          const edit = withCategory(config, category)
+          if (overfullCategory(edit.categories.values()) === undefined) return edit
+          return yield* invalidCategory("examples", examplesRule)
         })
       )
     ),

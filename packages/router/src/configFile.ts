@@ -3,7 +3,15 @@
  */
 import { createHash } from "node:crypto"
 import { builtinCategories, builtinCategoryNames } from "@llm-router/domain/builtinCategories"
-import { type Category, Description, isCategoryName, Keywords, Models } from "@llm-router/domain/Category"
+import {
+  type Category,
+  Description,
+  Examples,
+  isCategoryName,
+  Keywords,
+  Models,
+  mostExampleCharacters
+} from "@llm-router/domain/Category"
 import { defaultCircuit, type KnownPrices, type RouterConfig } from "@llm-router/domain/RouterConfig"
 import { Result, Schema, type SchemaAST, SchemaParser } from "effect"
 import { describeIssue, faultAt, parseJson } from "./configFaults.ts"
@@ -21,6 +29,7 @@ export interface StoredCategory {
   readonly models?: Models
   readonly keywords?: ReadonlyArray<string>
   readonly description?: string
+  readonly examples?: ReadonlyArray<string>
 }
 
 export interface ParsedFile {
@@ -41,7 +50,8 @@ const JsonObject = Schema.ObjectKeyword.check(
 const StoredCategorySchema = Schema.Struct({
   models: Schema.optionalKey(Models),
   keywords: Schema.optionalKey(Keywords),
-  description: Schema.optionalKey(Description)
+  description: Schema.optionalKey(Description),
+  examples: Schema.optionalKey(Examples)
 })
 
 const Document = Schema.Struct({
@@ -69,6 +79,24 @@ export const cleanKeywords = (keywords: ReadonlyArray<string>): ReadonlyArray<st
   }
   return [...unique.values()]
 }
+
+/** Examples as they are stored: trimmed, and each once. Without one a category has no such field. */
+export const cleanExamples = (examples: ReadonlyArray<string>): Pick<Category, "examples"> => {
+  const unique = new Set(examples.map((example) => example.trim()))
+  return unique.size === 0 ? {} : { examples: [...unique] }
+}
+
+/** The category whose examples are too much for what all may hold together. */
+export const overfullCategory = (categories: Iterable<Category>): string | undefined => {
+  let characters = 0
+  for (const { examples = [], name } of categories) {
+    for (const { length } of examples) characters += length
+    if (characters > mostExampleCharacters) return name
+  }
+  return undefined
+}
+
+export const examplesRule = `expected at most ${mostExampleCharacters} characters of examples in all categories together`
 
 /** As their owner would have stored them: some default lists name a word twice, in English and in French. */
 const builtinByName: ReadonlyMap<string, Category> = new Map(
@@ -112,11 +140,14 @@ const resolveCategories = (
           models,
           keywords: cleanKeywords(stored.success.keywords ?? base?.keywords ?? []),
           description: stored.success.description ?? base?.description ?? "",
+          ...cleanExamples(stored.success.examples ?? base?.examples ?? []),
           builtin: builtinCategoryNames.has(name)
         })
       }
     }
   }
+  const overfull = overfullCategory(categories.values())
+  if (overfull !== undefined) faults.push(faultAt(text, [...pathOf(overfull), "examples"], examplesRule))
   return faults.length === 0 ? Result.succeed(categories) : Result.fail(faults.join("; "))
 }
 
@@ -166,7 +197,9 @@ export const parseConfigFile = (text: string, defaultModel: string): Result.Resu
 export const configWith = (parts: Omit<RouterConfig, "etag">): RouterConfig => {
   const { categories, circuit, prices } = parts
   const content = JSON.stringify([
-    [...categories.values()].map(({ name, models, keywords, description }) => [name, models, keywords, description]),
+    [...categories.values()].map(({ name, models, keywords, description, examples }) =>
+      examples === undefined ? [name, models, keywords, description] : [name, models, keywords, description, examples]
+    ),
     [circuit.failureThreshold, circuit.openMillis],
     Object.entries(storedPrices(prices)).toSorted(([left], [right]) => (left < right ? -1 : 1))
   ])
@@ -192,12 +225,14 @@ const equalLists = (left: ReadonlyArray<string>, right: ReadonlyArray<string>): 
 /** All of a custom category; of a built-in one what its owner changed, so that the rest follows new releases. */
 const storedOf = (category: Category): StoredCategory => {
   const { models, keywords, description } = category
+  const examples = category.examples === undefined ? {} : { examples: category.examples }
   const base = builtinByName.get(category.name)
-  if (base === undefined) return { models, keywords, description }
+  if (base === undefined) return { models, keywords, description, ...examples }
   return {
     ...(equalLists(models, base.models) ? {} : { models }),
     ...(equalLists(keywords, base.keywords) ? {} : { keywords }),
-    ...(description === base.description ? {} : { description })
+    ...(description === base.description ? {} : { description }),
+    ...examples
   }
 }
 

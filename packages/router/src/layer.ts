@@ -7,6 +7,7 @@ import { CircuitBreaker } from "./CircuitBreaker.ts"
 import { Classifier, type ClassifierSettings } from "./Classifier.ts"
 import { ApiClassifier, type ApiClassifierSettings } from "./classifiers/api.ts"
 import { EmbeddedClassifier } from "./classifiers/embedded.ts"
+import { learningAhead } from "./classifiers/learningAhead.ts"
 import { OllamaClassifier, type OllamaSettings } from "./classifiers/ollama.ts"
 import type { ConfigFileOptions } from "./configOnDisk.ts"
 import { ConfigStore } from "./ConfigStore.ts"
@@ -39,6 +40,7 @@ export const routerLayer = (options: RouterOptions) =>
     Layer.provideMerge(Settlements.layerOpenRouter(options.upstream, options.settlements)),
     Layer.provideMerge(Decisions.layer(options.decisions)),
     Layer.provideMerge(Classifier.layer(options.classifier)),
+    Layer.provideMerge(learningAhead(options.classifier.mode)),
     Layer.provideMerge(
       Layer.mergeAll(EmbeddedClassifier.layer, OllamaClassifier.layer(options.ollama), ApiClassifier.layer(options.api))
     ),

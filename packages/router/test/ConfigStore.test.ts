@@ -34,9 +34,21 @@ describe("start", () => {
     Effect.gen(function* () {
       const path = yield* newPath
       const first = yield* open(path, { openMillis: 5 })
-      const change = { name: "creative", models, keywords: [" Poem", "poem "], description: "Poetry" }
+      const change = {
+        name: "creative",
+        models,
+        keywords: [" Poem", "poem "],
+        description: "Poetry",
+        examples: [" A b", "A b"]
+      }
       const { config, category, created } = yield* first.setCategory(change)
-      assert.deepStrictEqual(category, { ...change, models: ["openai/gpt-4o"], keywords: ["Poem"], builtin: false })
+      assert.deepStrictEqual(category, {
+        ...change,
+        models: ["openai/gpt-4o"],
+        keywords: ["Poem"],
+        examples: ["A b"],
+        builtin: false
+      })
       assert.isTrue(created)
       assert.strictEqual(config.circuit.openMillis, 5)
       const second = (yield* open(path)).currentUnsafe()
@@ -193,7 +205,7 @@ describe("changes", () => {
   it.effect("that omit a field keep what is stored", () =>
     Effect.gen(function* () {
       const store = yield* ConfigStore
-      const described = { name: "creative", models, keywords: ["poem"], description: "Poetry" }
+      const described = { name: "creative", models, keywords: ["poem"], description: "Poetry", examples: ["a poem"] }
       yield* store.setCategory(described)
       const { category, created } = yield* store.setCategory({ name: "creative", models: ["a/b"] })
       assert.deepStrictEqual(category, { ...described, models: ["a/b"], builtin: false })

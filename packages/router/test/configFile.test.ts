@@ -40,7 +40,16 @@ describe("version 2", () => {
   it("survives the round trip, with only the differences in the file", () => {
     const document = {
       version: 2,
-      categories: { code: { keywords: ["only"] }, creative: { models: ["a/b"], keywords: [], description: "" } },
+      categories: {
+        code: { keywords: ["only"], examples: ["sort a list"] },
+        creative: { models: ["a/b"], keywords: [], description: "" },
+        support: {
+          models: ["a/b"],
+          keywords: [],
+          description: "",
+          examples: ["Where is my order?", "__proto__\n\u0000"]
+        }
+      },
       circuit_breaker: { failure_threshold: 5 },
       prices: { "a/b": { input: 0.15, output: 1_000_000 }, "c/d:free": { output: 0.000_001 } }
     }
@@ -48,6 +57,20 @@ describe("version 2", () => {
     const text = serialize(configOf(file), file.circuit)
     assert.strictEqual(text, `${JSON.stringify(document, null, 2)}\n`)
     assert.deepStrictEqual(Result.getOrThrow(parse(text)), file)
+  })
+
+  it("stores examples trimmed and unique, and none as no field", () => {
+    const categories = {
+      one: { ...custom, examples: [" Where is it? ", "Where is it?", "where is it?"] },
+      none: { ...custom, examples: [] }
+    }
+    const file = parsed({ version: 2, categories })
+    assert.deepStrictEqual(file.categories.get("one")?.examples, ["Where is it?", "where is it?"])
+    assert.notProperty(file.categories.get("none"), "examples")
+    const etagOf = (examples: ReadonlyArray<string>) =>
+      configOf(parsed({ version: 2, categories: { one: { ...custom, examples } } })).etag
+    assert.strictEqual(etagOf([]), configOf(parsed({ version: 2, categories: { one: custom } })).etag)
+    assert.notStrictEqual(etagOf(["a"]), etagOf(["b"]))
   })
 
   it("writes no category when all are as built in", () => {
@@ -98,6 +121,15 @@ describe("what is refused, and the place it names", () => {
     [{ version: 2, categories: [] }, "categories: expected an object"],
     [{ version: 2, catgeories: {} }, "catgeories: unknown key (line 3)"],
     [{ version: 2, categories: { code: { keywords: [" "] } } }, "categories.code.keywords[0]: expected a keyword"],
+    [
+      { version: 2, categories: { code: { examples: ["ok", " "] } } },
+      "categories.code.examples[1]: expected an example"
+    ],
+    [{ version: 2, categories: { code: { examples: "ok" } } }, "categories.code.examples: expected array"],
+    [
+      { version: 2, categories: { code: { examples: Array.from({ length: 51 }, String) } } },
+      "categories.code.examples: expected at most 50 examples"
+    ],
     [{ version: 2, circuit_breaker: { open_ms: 0 } }, "circuit_breaker.open_ms: expected a value between 1 and"],
     [{ version: 2, circuit_breaker: { opn_ms: 1 } }, "circuit_breaker.opn_ms: unknown key"],
     [{ version: 2, categories: { "My Cat": custom } }, 'categories["My Cat"]: expected a category name'],
@@ -106,6 +138,15 @@ describe("what is refused, and the place it names", () => {
     [{ version: 2, categories: { a: { models: ["x"] }, b: { models: 1 } } }, "; categories.b.models: expected array"]
   ]
   it.each(fields)("field: %j", (document, expected) => assert.include(faultOfDocument(document), expected))
+
+  it("more examples than all categories may hold together", () => {
+    const examples = Array.from({ length: 50 }, (_, at) => `${at}`.padEnd(2000, "."))
+    const categories = Object.fromEntries(Array.from({ length: 1000 }, (_, at) => [`c${at}`, { ...custom, examples }]))
+    assert.include(
+      faultOfDocument({ version: 2, categories }),
+      "categories.c10.examples: expected at most 1000000 characters of examples in all categories together"
+    )
+  })
 
   it.each([
     ['{"version":2,"categories":{"__proto__":{"models":["a/b"]}}}', "categories.__proto__: expected a category name"],

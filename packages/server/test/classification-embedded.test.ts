@@ -77,6 +77,30 @@ describe.each([embedded, hybrid])("$ROUTING_MODE", (mode) => {
     }).pipe(withServer(mode))
   )
 
+  it.live("takes a category from its examples at the next request, and forgets them when they are taken away", () =>
+    Effect.gen(function* () {
+      const words = human("My order arrived broken. Where is my refund?")
+      expect((yield* planOf({ messages: words })).category).not.toBe("alpha")
+      const examples = [
+        "I want a refund for my order, the kettle arrived broken.",
+        "Where is the refund for the order that I returned?",
+        "My order has not arrived. Where is my parcel?"
+      ]
+      const stored = yield* post("/config/category", { name: "alpha", models: ["a/one"], examples })
+      expect(stored.status).toBe(201)
+      expect(yield* planOf({ messages: words })).toMatchObject({
+        category: "alpha",
+        source: "embedded",
+        models: ["a/one"],
+        reasons: [expect.stringMatching(/^it reads like the examples of alpha \(\d+ %\)$/), expect.any(String)],
+        evidence: { decided_by: "examples", keywords: [] }
+      })
+      yield* post("/config/category", { name: "alpha", models: ["a/one"], examples: [] })
+      expect((yield* planOf({ messages: words })).category).not.toBe("alpha")
+      yield* nobodyAsked
+    }).pipe(withServer({ ...mode, EMBEDDED_THRESHOLD: "0.3" }))
+  )
+
   it.live("lets the keywords of the user's own category win", () =>
     Effect.gen(function* () {
       yield* post("/config/category", { name: "cooking", models: ["a/one"], keywords: ["sourdough"] })
@@ -85,6 +109,8 @@ describe.each([embedded, hybrid])("$ROUTING_MODE", (mode) => {
         "keywords"
       ])
       expect(yield* decisionOf("write a python function that scales a bread recipe")).toEqual(["code", "embedded"])
+      yield* post("/config/category", { name: "baking", models: ["a/two"], examples: ["bake a sourdough bread"] })
+      expect(yield* decisionOf("how do I bake a sourdough bread")).toEqual(["cooking", "keywords"])
     }).pipe(withServer(mode))
   )
 })

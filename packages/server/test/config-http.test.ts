@@ -57,7 +57,7 @@ describe("POST /config/category", () => {
   it.live("is 201 when new and 200 when changed, and tells the stored category", () =>
     Effect.gen(function* () {
       const given = { name: "poems", models, keywords: [" Poem", "poem", "ode "], description: "Poetry" }
-      const stored = { models, keywords: ["Poem", "ode"], description: "Poetry", builtin: false }
+      const stored = { models, keywords: ["Poem", "ode"], description: "Poetry", examples: [], builtin: false }
       const created = yield* postJson("/config/category", given)
       assert.strictEqual(created.status, 201)
       assert.deepStrictEqual(created.json, { status: "ok", category: "poems", ...stored })
@@ -134,6 +134,7 @@ describe("POST /config/model-mapping", () => {
         models: ["b/two", "a/one"],
         keywords: ["ode"],
         description: "Poetry",
+        examples: [],
         builtin: false
       })
     }).pipe(withServer())

@@ -69,6 +69,12 @@ const categoryRows: ReadonlyArray<Row> = [
   ["keywords of null", category({ keywords: null }), "keywords"],
   ["a description of 2001 characters", category({ description: "d".repeat(2001) }), "description"],
   ["a description that is a number", category({ description: 7 }), "description"],
+  ["51 examples", category({ examples: words(51) }), "examples"],
+  ["an example of 2001 characters", category({ examples: ["ok", "ok", "ok", "e".repeat(2001)] }), "examples[3]"],
+  ["an example of blanks", category({ examples: ["ok", " \n"] }), "examples[1]"],
+  ["an example that is an object", category({ examples: [{ text: "ok" }] }), "examples[0]"],
+  ["examples that are a string", category({ examples: "one" }), "examples"],
+  ["examples of null", category({ examples: null }), "examples"],
   ["an array", [category({})], null],
   ["null", null, null],
   ["a string", '"fine"', null],
@@ -129,10 +135,13 @@ describe("what is just within the bounds is taken", () => {
     Effect.gen(function* () {
       const name = "a".repeat(64)
       const keywords = [...words(199), "k".repeat(100)]
-      const given = { name, models: many(16), keywords, description: "d".repeat(2000) }
+      // Three bytes each in UTF-8, and six as an escape.
+      const examples = Array.from({ length: 50 }, (_, at) => String.fromCharCode(0x4e00 + at).repeat(2000))
+      const given = { name, models: many(16), keywords, description: "d".repeat(2000), examples }
       const { json, status } = yield* postJson("/config/category", given)
       assert.strictEqual(status, 201)
       assert.deepStrictEqual(json.keywords, keywords)
+      assert.deepStrictEqual(json.examples, examples)
       assert.strictEqual((yield* getJson("/config")).categories[name].description.length, 2000)
     }).pipe(withServer())
   )
@@ -153,7 +162,7 @@ describe("what is just within the bounds is taken", () => {
       )
       assert.strictEqual(status, 201)
       const config = yield* getJson("/config")
-      assert.hasAllKeys(config.categories.fine, ["models", "keywords", "description", "builtin"])
+      assert.hasAllKeys(config.categories.fine, ["models", "keywords", "description", "examples", "builtin"])
       assert.isUndefined(Object.getOwnPropertyDescriptor(Object.prototype, "polluted"))
     }).pipe(withServer())
   )

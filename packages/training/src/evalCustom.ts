@@ -1,17 +1,15 @@
 /**
  * `pnpm eval:custom --data DIR`: how good custom categories are that are given by name, keywords and description alone,
- * beside the keyword rules on the same rows. Every row is judged by weights that saw nothing of its source.
+ * beside the keyword rules on the same rows, then those given by examples alone (`--examples` shows these only). Every row
+ * is judged by weights that saw nothing of its source.
  */
-import { CircuitBreaker } from "@llm-router/router/CircuitBreaker"
-import { Classifier } from "@llm-router/router/Classifier"
-import { ApiClassifier } from "@llm-router/router/classifiers/api"
-import { EmbeddedClassifier } from "@llm-router/router/classifiers/embedded"
 import { readWeights } from "@llm-router/router/classifiers/embedded/weights"
-import { OllamaClassifier } from "@llm-router/router/classifiers/ollama"
-import { Watchdog } from "@llm-router/router/Watchdog"
-import { Effect, Layer } from "effect"
+import { readFrequencies } from "@llm-router/router/classifiers/embedded/wordFrequencies"
+import { Effect } from "effect"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
+import { customByExamples } from "./customByExamples.ts"
+import { classifierBy, decisionsOn } from "./customDecisions.ts"
 import { examplesOf, featured } from "./examples.ts"
 import { config, predictedByKeywords } from "./keywordBaseline.ts"
 import { train, trainingOptions } from "./logisticRegression.ts"
@@ -19,28 +17,11 @@ import { accuracy, f1s, macroF1, type Predicted } from "./measures.ts"
 import { quantise } from "./quantise.ts"
 import { authoredRows, groupOf, labels, readRows, type Row } from "./rows.ts"
 
-const { values } = parseArgs({ options: { data: { type: "string" } } })
+const { values } = parseArgs({ options: { data: { type: "string" }, examples: { type: "boolean" } } })
 if (values.data === undefined) {
   process.stderr.write("usage: pnpm eval:custom --data DIR; it holds train.jsonl\n")
   process.exit(2)
 }
-
-/** The default of `EMBEDDED_THRESHOLD`. */
-const embeddedThreshold = 0.55
-
-const nobody = { classify: () => Effect.fail("nobody is asked") }
-
-/** The router's own decisions in the mode `embedded`, by these weights. */
-const classifierBy = (weights: Parameters<typeof EmbeddedClassifier.layerOf>[0]) =>
-  Classifier.layer({ mode: "embedded", embeddedThreshold }).pipe(
-    Layer.provide(EmbeddedClassifier.layerOf(weights)),
-    Layer.provide(Layer.succeed(OllamaClassifier, OllamaClassifier.of(nobody))),
-    Layer.provide(Layer.succeed(ApiClassifier, ApiClassifier.of({ available: false, ...nobody }))),
-    Layer.provide(CircuitBreaker.layerMemory),
-    Layer.provideMerge(Watchdog.layer)
-  )
-
-const asker = { requestId: "", keyId: "", traceHeaders: {}, spent: 0n }
 
 interface Judged {
   readonly row: Row
@@ -48,14 +29,15 @@ interface Judged {
 }
 
 const judgedBy = Effect.fnUntraced(function* (rows: ReadonlyArray<Row>) {
-  const classifier = yield* Classifier
-  return yield* Effect.forEach(rows, (row) =>
-    Effect.map(classifier.classify(config, row.text, asker), ({ classification }): Judged => {
-      const said = classification?.category ?? "conversation"
-      const label = labels.findIndex((name) => name === said)
-      return { row, predicted: { gold: labels.indexOf(row.label), label, confidence: classification?.confidence ?? 0 } }
-    })
+  const said = yield* decisionsOn(
+    config,
+    rows.map(({ text }) => text)
   )
+  return rows.map((row, at): Judged => {
+    const { category, confidence } = said[at] ?? { category: "conversation", confidence: 0 }
+    const label = labels.findIndex((name) => name === category)
+    return { row, predicted: { gold: labels.indexOf(row.label), label, confidence } }
+  })
 })
 
 const percent = (value: number | undefined): string =>
@@ -81,10 +63,12 @@ const tableOf = (columns: ReadonlyArray<readonly [name: string, predicted: Reado
   ].join("\n")
 }
 
-const rows = readRows(join(values.data, "train.jsonl"), "train")
+const trainFile = join(values.data, "train.jsonl")
+const rows = readRows(trainFile, "train")
 
 const report = Effect.gen(function* () {
   const shipped = yield* readWeights
+  const frequencies = yield* readFrequencies
   const measured = featured(rows)
   const authored = featured(authoredRows())
   const judged: Array<Judged> = []
@@ -92,7 +76,7 @@ const report = Effect.gen(function* () {
     const others = measured.filter(({ row }) => groupOf(row) !== group)
     const weights = quantise(train(examplesOf([...others, ...authored]), trainingOptions), shipped.temperature)
     const own = rows.filter((row) => groupOf(row) === group)
-    judged.push(...(yield* judgedBy(own).pipe(Effect.provide(classifierBy(weights)))))
+    judged.push(...(yield* judgedBy(own).pipe(Effect.provide(classifierBy(weights, frequencies)))))
   }
   return (
     `${rows.length} prompts, one source left out at a time\n` +
@@ -103,4 +87,5 @@ const report = Effect.gen(function* () {
   )
 })
 
-process.stdout.write(`${await Effect.runPromise(report)}\n`)
+if (values.examples !== true) process.stdout.write(`${await Effect.runPromise(report)}\n\n`)
+process.stdout.write(`${await Effect.runPromise(customByExamples(trainFile))}\n`)

@@ -3,6 +3,7 @@
  */
 import { archetypes } from "@llm-router/router/classifiers/embedded/archetypes"
 import { featureCount, featuresOf, regionNames, regions } from "@llm-router/router/classifiers/embedded/features"
+import { randomFrom } from "./sampled.ts"
 
 export interface Example {
   readonly indices: Int32Array
@@ -50,15 +51,6 @@ export interface LinearModel {
 
 const heads = archetypes.length
 const biasRate = 0.02
-
-/** A linear congruential generator (Numerical Recipes): enough for an order, the same everywhere. */
-const randomFrom = (seed: number): (() => number) => {
-  let state = seed
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    return state / 2 ** 32
-  }
-}
 
 const shuffle = (order: Int32Array, random: () => number): void => {
   for (let last = order.length - 1; last > 0; last--) {

@@ -1,5 +1,6 @@
 /** `pnpm train:classifier --data DIR`: trains the embedded classifier and the tools head and writes their weights. */
 import { encodeWeights, weightsFile } from "@llm-router/router/classifiers/embedded/weights"
+import { encodeFrequencies, frequenciesFile } from "@llm-router/router/classifiers/embedded/wordFrequencies"
 import { toolsWeightsFile } from "@llm-router/router/toolsHead"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -34,6 +35,10 @@ process.stdout.write(
 )
 
 const toolsRows = readToolsRows(join(values.data, "tools-train.jsonl"))
+const texts = [...[...rows, ...authored].map(({ row }) => row.text), ...toolsRows.map(({ text }) => text)]
+writeFileSync(frequenciesFile, encodeFrequencies(texts))
+process.stdout.write(`frequencies of words: ${texts.length} texts\n`)
+
 const toolsWeights = trainTools([...casesOf(toolsRows), ...swappedCases(toolsRows)])
 writeFileSync(toolsWeightsFile, `${JSON.stringify(toolsWeights, null, 2)}\n`)
 process.stdout.write(`tools head: ${toolsRows.length} rows, ${Object.keys(toolsWeights).length} weights\n`)

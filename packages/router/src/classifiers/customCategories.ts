@@ -6,12 +6,12 @@ import type { Category } from "@llm-router/domain/Category"
 import type { Candidate, Classification } from "@llm-router/domain/Decision"
 import type { RouterConfig } from "@llm-router/domain/RouterConfig"
 import { kindsNamedIn, kindsOfName } from "./archetypeNames.ts"
-import { type Archetype, archetypes, builtinCategoryOf } from "./embedded/archetypes.ts"
+import { type Archetype, archetypes, builtinCategoryOf, readable } from "./embedded/archetypes.ts"
 
 /** Which kinds of request a custom category serves, and what says so. */
 export interface ArchetypeMatch {
   readonly archetypes: ReadonlyArray<Archetype>
-  readonly by: "its name" | "its keywords" | "its description" | "how it reads"
+  readonly by: "its name" | "its keywords" | "its examples" | "its description" | "how it reads"
 }
 
 /** The probabilities of the archetypes for a text, in their order; read them before the next call. */
@@ -19,9 +19,6 @@ export type Reading = (text: string) => Float64Array
 
 /** So sure must the classifier be of what a category's own words are about. */
 const leastReading = 0.45
-
-/** No built-in category is for these: a category that reads like one may have them whole. */
-const readable: ReadonlySet<Archetype> = new Set(["fiction", "writing", "translation", "summarization", "extraction"])
 
 /** A word that opens a description tells what the category does; further on it may only be mentioned. */
 const descriptionOpening = 40
@@ -63,16 +60,22 @@ const kindRead = ({ description, keywords, name }: Category, read: Reading): Arc
 }
 
 /**
- * Which kinds a category serves: by its name, else by its keywords, else by its description, else by how all of them
- * read. Keywords that name no kind are those of a field ("contract", "clause"), whatever is done with it.
+ * Which kinds a category serves: by its name, else by its keywords, else by its examples, else by its description, else
+ * by how all of them read. Keywords that name no kind are those of a field ("contract", "clause"), whatever is done with
+ * it.
  */
-export const archetypeMatchOf = (category: Category, read: Reading): ArchetypeMatch | undefined => {
+export const archetypeMatchOf = (
+  category: Category,
+  read: Reading,
+  ofExamples: ReadonlyArray<Archetype> = []
+): ArchetypeMatch | undefined => {
   const { description, keywords, name } = category
   const byName = kindsOfName(name)
   if (byName.length > 0) return { archetypes: byName, by: "its name" }
   const byKeywords = kindOfKeywords(keywords)
   if (byKeywords !== undefined) return { archetypes: [byKeywords], by: "its keywords" }
   const isOfAField = keywords.length > 0 && kindsNamedIn(keywords.join(". ")).length === 0
+  if (!isOfAField && ofExamples.length > 0) return { archetypes: ofExamples, by: "its examples" }
   const byDescription = isOfAField ? undefined : kindOfDescription(description)
   if (byDescription !== undefined) return { archetypes: [byDescription], by: "its description" }
   const byReading = kindRead(category, read)

@@ -73,10 +73,11 @@ export const ConfigHandlers = HttpApiBuilder.group(
             { input: perMillion(input), output: perMillion(output) }
           ])
         ),
-        categories: mapped(({ builtin, description, keywords, models }) => ({
+        categories: mapped(({ builtin, description, examples = [], keywords, models }) => ({
           models,
           keywords,
           description,
+          examples,
           builtin
         })),
         circuit_breaker: { failure_threshold: config.circuit.failureThreshold, open_ms: config.circuit.openMillis },
@@ -111,8 +112,8 @@ export const ConfigHandlers = HttpApiBuilder.group(
       .handle("read", () => Effect.map(store.current, (config) => json(view(config), config)))
       .handle("setCategory", ({ payload, request }) =>
         answer(store.setCategory(payload, request.headers["if-match"]), ({ category, config, created }) => {
-          const { builtin, description, keywords, models, name } = category
-          const body = { status: "ok", category: name, models, keywords, description, builtin }
+          const { builtin, description, examples = [], keywords, models, name } = category
+          const body = { status: "ok", category: name, models, keywords, description, examples, builtin }
           return json(body, config, created ? 201 : 200)
         })
       )

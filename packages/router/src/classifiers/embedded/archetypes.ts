@@ -14,6 +14,15 @@ export const archetypes = [
 
 export type Archetype = (typeof archetypes)[number]
 
+/** No built-in category is for these: a custom one whose words or examples read like one may have them whole. */
+export const readable: ReadonlySet<Archetype> = new Set([
+  "fiction",
+  "writing",
+  "translation",
+  "summarization",
+  "extraction"
+])
+
 /**
  * Where a request goes while no custom category takes its kind. What must be right goes to the models that think
  * (a sum, a fact, what a text says), what must read well to those that talk.
