@@ -144,7 +144,8 @@ export const soak = Effect.fn("soak")(function* (options: SoakOptions) {
         const megabytes = (bytes: number) => (bytes / 1024 / 1024).toFixed(1)
         options.progress(
           `${next} requests, ${((performance.now() - startedAt) / 1000).toFixed(0)} s: resident ` +
-            `${megabytes(facts.residentBytes)} MiB, heap ${megabytes(facts.heapBytes)} MiB, descriptors ${router.descriptors()}`
+            `${megabytes(facts.residentBytes)} MiB, heap ${megabytes(facts.heapBytes)} MiB, ` +
+            `buffers ${megabytes(facts.externalBytes)} MiB, descriptors ${router.descriptors()}`
         )
       }
     })

@@ -41,6 +41,8 @@ const rowsPerBatch = 256
  * load fewer, larger commits cost less. An entry that comes alone is written at once.
  */
 const millisPerBatch = 5
+/** What is made of a batch is short-lived; by default a thread keeps some 100 MB for such things. */
+const resourceLimits = { maxYoungGenerationSizeMb: 16 }
 /** Longer than SQLite waits for another process to leave the file alone. */
 const patienceMillis = 6_000
 
@@ -135,7 +137,7 @@ export class LedgerWriter {
   #started(): Worker {
     if (this.#worker !== undefined) return this.#worker
     const workerData: WriterData = { path: this.#options.path, run: this.#run, nowMillis: this.#options.now() }
-    const worker = new Worker(new URL("./worker.ts", import.meta.url), { workerData })
+    const worker = new Worker(new URL("./worker.ts", import.meta.url), { workerData, resourceLimits })
     const gone = (message: string) => {
       if (this.#worker !== worker) return
       this.#worker = undefined
