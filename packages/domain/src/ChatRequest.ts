@@ -2,6 +2,7 @@
  * A chat completion request: what the router routes on, decoded; the rest carried as the bytes that came.
  */
 import { Result } from "effect"
+import { isUtf8 } from "node:buffer"
 import { type Edit, firstMemberAt, type Member, membersOf, withEdits } from "./jsonSpans.ts"
 import { InvalidRequest } from "./RouterError.ts"
 
@@ -129,6 +130,8 @@ export const parseChatRequest = (
   client: ClientSignals,
   body: Buffer
 ): Result.Result<ChatRequest, InvalidRequest> => {
+  // The upstream gets these bytes, not what became of them here.
+  if (!isUtf8(body)) return Result.fail(invalid(null, "The request body is not valid JSON: it is not UTF-8."))
   let fields: unknown
   try {
     fields = JSON.parse(body.toString("utf8"))

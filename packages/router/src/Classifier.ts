@@ -5,7 +5,7 @@
 import type { Classification } from "@llm-router/domain/Decision"
 import type { PicoDollars } from "@llm-router/domain/Money"
 import type { RouterConfig } from "@llm-router/domain/RouterConfig"
-import { Cache, Context, Duration, Effect, Equal, Exit, Hash, Layer } from "effect"
+import { Cache, Context, Duration, Effect, Equal, Exit, Hash, Layer, Option } from "effect"
 import { CircuitBreaker } from "./CircuitBreaker.ts"
 import { ApiClassifier } from "./classifiers/api.ts"
 import { type EmbeddedClassification, EmbeddedClassifier } from "./classifiers/embedded.ts"
@@ -48,6 +48,8 @@ export interface Asker {
   readonly keyId: string
   /** They go to a model of one's own, no further. */
   readonly traceHeaders: TraceHeaders
+  /** Only what costs nothing is asked: what a language model of the upstream would say is not known then. */
+  readonly dryRun?: boolean
   /** What the classification cost this asker so far; of a verdict that was there already, nothing. */
   spent: PicoDollars
 }
@@ -160,8 +162,11 @@ export class Classifier extends Context.Service<
           return verdict === "unsure" ? undefined : verdict
         })
 
-        const verdictOf = Effect.fnUntraced(function* (question: Question): Effect.fn.Return<Verdict> {
-          for (const backend of backends) {
+        const verdictBy = Effect.fnUntraced(function* (
+          asked: ReadonlyArray<Backend>,
+          question: Question
+        ): Effect.fn.Return<Verdict> {
+          for (const backend of asked) {
             const verdict = yield* ask(backend, question).pipe(
               Effect.scoped,
               Effect.catch((error) =>
@@ -180,7 +185,7 @@ export class Classifier extends Context.Service<
           return lastResort(question)
         })
 
-        const cache = yield* Cache.makeWith(verdictOf, {
+        const cache = yield* Cache.makeWith((question: Question) => verdictBy(backends, question), {
           capacity: cacheCapacity,
           // A verdict that only stands in for a model that is away is asked again at the next request.
           timeToLive: (exit) =>
@@ -188,6 +193,17 @@ export class Classifier extends Context.Service<
               ? cacheTimeToLive
               : Duration.zero
         })
+
+        /** A verdict that is there already, else one that nobody pays for. */
+        const foreseen = (question: Question): Effect.Effect<Verdict> =>
+          Effect.flatMap(Cache.getSuccess(cache, question), (known) =>
+            Option.isSome(known)
+              ? Effect.succeed(known.value)
+              : verdictBy(
+                  backends.filter((backend) => backend !== "api"),
+                  question
+                )
+          )
 
         return Classifier.of({
           mode: settings.mode,
@@ -200,7 +216,7 @@ export class Classifier extends Context.Service<
               const known = asksEmbedded ? knownAtOnce(question) : undefined
               return known !== undefined || backends.length === 0
                 ? Effect.succeed({ ...(known ?? lastResort(question)), latencyMillis: now() - startedAt })
-                : Effect.map(Cache.get(cache, question), (verdict) => ({
+                : Effect.map(asker.dryRun === true ? foreseen(question) : Cache.get(cache, question), (verdict) => ({
                     ...verdict,
                     latencyMillis: now() - startedAt
                   }))

@@ -216,7 +216,7 @@ export class Router extends Context.Service<
         return Router.of({
           plan: Effect.fnUntraced(function* (request) {
             const config = store.currentUnsafe()
-            const { decision } = yield* decisions.decide(config, request)
+            const { decision } = yield* decisions.decide(config, request, { dryRun: true })
             const prices = pricesUnder(config, catalogue)
             return yield* planOf(decision, chainOf(decision, request), request, { circuits, prices })
           }),
@@ -225,7 +225,7 @@ export class Router extends Context.Service<
             const config = store.currentUnsafe()
             metrics.configured(config)
             const told = new RequestTelemetry(metrics, arrival)
-            const decided = yield* Effect.onInterrupt(decisions.decide(config, request, told.span), () =>
+            const decided = yield* Effect.onInterrupt(decisions.decide(config, request, { span: told.span }), () =>
               Effect.sync(() => {
                 ledger.appendRequest(leftUndecided(request, startedAt, now()))
                 told.ended("undecided", "none", false, "cancelled", 0)

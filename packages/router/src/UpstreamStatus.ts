@@ -51,7 +51,7 @@ export class UpstreamStatus extends Context.Service<
                 accountProblem = "The upstream refuses the router's key (OPENROUTER_API_KEY)."
                 return Effect.logError(accountProblem)
               case "CreditsExhausted":
-                accountProblem = "The upstream account has no credits left."
+                accountProblem = "The upstream account has no credits left: add some (OpenRouter, Settings, Credits)."
                 return Effect.logError(accountProblem)
               case "NotServed": {
                 notServed.delete(model)

@@ -1,8 +1,9 @@
 /**
  * The first version's `router_config.json` (no `version`; chains, keywords and custom categories apart), read as
- * categories of ours. Names and models are checked by whoever takes them.
+ * categories of ours, by names that are allowed. Models are checked by whoever takes them.
  */
 import { builtinCategoryNames } from "@llm-router/domain/builtinCategories"
+import { isCategoryName } from "@llm-router/domain/Category"
 import { Result, Schema, type SchemaIssue, SchemaParser } from "effect"
 import { describeIssue, faultAt } from "./configFaults.ts"
 
@@ -89,6 +90,26 @@ const keywordsFor = (name: string, given: ReadonlyArray<string> | undefined): Re
   return trimmed && untouched && equalSets(trimmed, untouched) ? undefined : trimmed
 }
 
+const isAllowed: (name: string) => boolean = isCategoryName
+const longestName = 64
+
+/** Names that the first version took, by the rules of today: "My Cat" is `my-cat`, "Code" is not the built-in `code`. */
+const renamedFrom = (names: ReadonlyArray<string>): ReadonlyMap<string, string> => {
+  const taken = new Set<string>([...builtinCategoryNames, ...names.filter(isAllowed)])
+  const renamed = new Map<string, string>()
+  for (const name of names) {
+    if (isAllowed(name)) continue
+    const plain = name.normalize("NFD").replaceAll(/\p{M}/gu, "").toLowerCase()
+    const letters = plain.replaceAll(/[^a-z0-9_]+/g, "-").replace(/^[^a-z]+/, "")
+    const base = letters.slice(0, longestName - 4).replace(/-+$/, "") || "category"
+    let free = base
+    for (let number = 2; taken.has(free) || !isAllowed(free); number++) free = `${base}-${number}`
+    taken.add(free)
+    renamed.set(name, free)
+  }
+  return renamed
+}
+
 /** Whether the document is the first version's. */
 export const isFirstVersion = (json: object): boolean =>
   !Object.hasOwn(json, "version") && knownKeys.some((key) => Object.hasOwn(json, key))
@@ -109,7 +130,9 @@ export const migrateFirstVersion = (
       if (given === undefined) return builtinCategoryNames.has(name) ? undefined : [defaultModel]
       return given.length === 0 ? [defaultModel] : [...new Set(given)]
     }
-    const entries = [...new Set([...customs.keys(), ...mappings.keys(), ...keywords.keys()])].map((name) => {
+    const names = [...new Set([...customs.keys(), ...mappings.keys(), ...keywords.keys()])]
+    const renamed = renamedFrom(names)
+    const entries = names.map((name) => {
       const custom = customs.get(name)
       const models = chainFor(name)
       const given = [...(custom?.keywords ?? []), ...(keywords.get(name) ?? [])]
@@ -119,11 +142,12 @@ export const migrateFirstVersion = (
         ...(kept === undefined ? {} : { keywords: kept }),
         ...(typeof custom?.description === "string" ? { description: custom.description } : {})
       }
-      return [name, category] as const
+      return [renamed.get(name) ?? name, category] as const
     })
     const known: ReadonlySet<string> = new Set(knownKeys)
     const notes = Object.keys(json)
       .filter((key) => !known.has(key))
       .map((key) => `${JSON.stringify(key)} of the first version's file means nothing here and was left out`)
-    return { entries, notes }
+    const renamings = [...renamed].map(([name, now]) => `the category ${JSON.stringify(name)} is called ${now} now`)
+    return { entries, notes: [...notes, ...renamings] }
   })

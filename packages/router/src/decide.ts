@@ -37,6 +37,12 @@ export interface Decided {
   readonly cost: PicoDollars
 }
 
+export interface DecideOptions {
+  readonly span?: Span | undefined
+  /** Nothing is asked that costs something. */
+  readonly dryRun?: boolean
+}
+
 interface RememberedTurn {
   readonly keys: ConversationKeys
   readonly before: Conversation | undefined
@@ -60,7 +66,11 @@ const mostFallbacks = 15
 export class Decisions extends Context.Service<
   Decisions,
   {
-    readonly decide: (config: RouterConfig, request: ChatRequest, span?: Span) => Effect.Effect<Decided, UnknownModel>
+    readonly decide: (
+      config: RouterConfig,
+      request: ChatRequest,
+      options?: DecideOptions
+    ) => Effect.Effect<Decided, UnknownModel>
     /** Notes the turn of a request that is sent, for the turns that follow. A dry run is not noted. */
     readonly remember: (decided: Decided) => void
   }
@@ -179,7 +189,7 @@ export class Decisions extends Context.Service<
             const { category, confidence, source } = decision
             memory.remember(turn.keys, { ...turn, decided: { category, confidence, source } }, now())
           },
-          decide: Effect.fnUntraced(function* (config, request, span) {
+          decide: Effect.fnUntraced(function* (config, request, { dryRun = false, span } = {}) {
             const words = humanWords(request)
             if (!routedNames.has(request.model)) {
               const decision = yield* forced(config, request)
@@ -198,6 +208,7 @@ export class Decisions extends Context.Service<
               requestId: request.id,
               keyId: request.client.keyId,
               traceHeaders: propagationHeaders(request.client, span),
+              dryRun,
               spent: 0n
             }
             const routed = (decision: Decision, after: Conversation | undefined): Decided => ({

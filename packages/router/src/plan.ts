@@ -8,6 +8,7 @@ import { Effect } from "effect"
 import type { Chain } from "./chain.ts"
 import type { CircuitBreaker, CircuitView } from "./CircuitBreaker.ts"
 import { costOf, type TokenPrices } from "./pricing.ts"
+import { answerTokensOf } from "./worstCase.ts"
 
 export interface PlannedModel {
   readonly model: string
@@ -22,7 +23,7 @@ export interface Plan {
   readonly cost: { readonly min: PicoDollars; readonly max: PicoDollars } | undefined
 }
 
-/** A long answer, for the upper end of the expected cost. */
+/** A long answer, for the upper end of the expected cost of a request that sets no bound. */
 const longAnswerTokens = 2_000
 
 const circuitReason = (view: CircuitView): string | undefined => {
@@ -55,7 +56,9 @@ export const planOf = Effect.fnUntraced(function* (
   const inputTokens = estimatedInputTokens(request)
   const costs = (outputTokens: number) => prices.map((price) => costOf(price, { inputTokens, outputTokens }))
   const [min] = costs(0).toSorted(byAmount)
-  const max = costs(longAnswerTokens).toSorted(byAmount).at(-1)
+  const max = costs(answerTokensOf(request) ?? longAnswerTokens)
+    .toSorted(byAmount)
+    .at(-1)
   return { decision, models, cost: min === undefined || max === undefined ? undefined : { min, max } } satisfies Plan
 })
 

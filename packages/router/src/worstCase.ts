@@ -20,6 +20,14 @@ const countIn = (request: ChatRequest, name: string): number | undefined => {
   return Number.isFinite(value) && value > 0 ? Math.min(value, mostTokens) : undefined
 }
 
+/** How many tokens a request lets its answers have together; `undefined` where it sets no bound. */
+export const answerTokensOf = (request: ChatRequest): number | undefined => {
+  const answer = countIn(request, "max_completion_tokens") ?? countIn(request, "max_tokens")
+  return answer === undefined ? undefined : answer * answersOf(request)
+}
+
+const answersOf = (request: ChatRequest): number => Math.min(mostAnswers, countIn(request, "n") ?? 1)
+
 /**
  * By the dearest of the models; those without a price count as nothing, for nobody knows it. A chain that falls back
  * pays for the answer once: OpenRouter charges no attempt that produced nothing.
@@ -29,10 +37,9 @@ export const worstCaseOf = (
   models: ReadonlyArray<string>,
   pricesOf: (model: string) => TokenPrices | undefined
 ): PicoDollars => {
-  const answer = countIn(request, "max_completion_tokens") ?? countIn(request, "max_tokens") ?? longAnswerTokens
   const tokens = {
     inputTokens: estimatedInputTokens(request) * charactersPerEstimatedToken,
-    outputTokens: answer * Math.min(mostAnswers, countIn(request, "n") ?? 1)
+    outputTokens: answerTokensOf(request) ?? longAnswerTokens * answersOf(request)
   }
   return models.reduce<PicoDollars>((most, model) => {
     const prices = pricesOf(model)

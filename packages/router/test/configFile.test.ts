@@ -151,8 +151,7 @@ describe("what is refused, and the place it names", () => {
   it.each([
     ['{"version":2,"categories":{"__proto__":{"models":["a/b"]}}}', "categories.__proto__: expected a category name"],
     ['{"version":2,"__proto__":{}}', "__proto__: unknown key"],
-    ['{"version":2,"categories":{"code":{"__proto__":{}}}}', "categories.code.__proto__: unknown key"],
-    ['{"keywords":{"__proto__":["a"]}}', "__proto__: expected a category name"]
+    ['{"version":2,"categories":{"code":{"__proto__":{}}}}', "categories.code.__proto__: unknown key"]
   ])("prototype: %s", (text, expected) => assert.include(faultOf(text), expected))
 })
 
@@ -200,12 +199,32 @@ describe("the first version's file", () => {
     assert.deepStrictEqual([...file.categories.values()].slice(builtinCategories.length), [poetry, law])
   })
 
+  it("gives categories names that are allowed, none twice, and says so", () => {
+    const chain = ["a/b"]
+    const { categories, notes } = firstVersion({
+      model_mappings: { "My Cat": chain, "my-cat": chain, Code: chain, Écriture: chain, "!": chain, default: chain }
+    })
+    assert.deepStrictEqual([...categories.keys()].slice(builtinCategories.length), [
+      "my-cat-2",
+      "my-cat",
+      "code-2",
+      "ecriture",
+      "category",
+      "default-2"
+    ])
+    assert.include(notes.join(), 'the category "My Cat" is called my-cat-2 now')
+  })
+
+  it("has no category that is a prototype", () => {
+    const { categories } = Result.getOrThrow(parse('{"keywords":{"__proto__":["a"]}}'))
+    assert.deepStrictEqual([...categories.keys()].slice(builtinCategories.length), ["proto__"])
+  })
+
   it("notes the keys that mean nothing here", () => {
     assert.match(firstVersion({ theme: "dark" }).notes.join(), /"theme" of the first version's file/)
   })
 
   it.each([
-    [{ model_mappings: { "My Cat": ["a/b"] } }, '["My Cat"]: expected a category name'],
     [{ model_mappings: { code: "a/b" } }, "model_mappings.code: expected array"],
     [{ custom_categories: { law: { models: ["gpt"] } } }, "law.models[0]: expected a model id of the form"],
     [{ keywords: [] }, "keywords: expected an object"]

@@ -82,8 +82,9 @@ export const reasonToStop = (exit: Exit.Exit<unknown, unknown>): string | undefi
   if (error instanceof Crashed) return `A defect ended the process; the ledger was flushed. ${error.message}`
   if (error instanceof HttpServerError.ServeError) {
     // The cause is a Node system error, whose code may be read whatever it is.
-    const { code } = error.cause as { readonly code?: unknown }
-    return `The server cannot listen: ${portProblems.get(code) ?? String(code)}.`
+    const { code, port } = error.cause as { readonly code?: unknown; readonly port?: unknown }
+    const where = typeof port === "number" ? ` on port ${port}` : ""
+    return `The server cannot listen${where}: ${portProblems.get(code) ?? String(code)}.`
   }
   return `The router stopped: ${error instanceof Error ? error.message : String(error)}`
 }

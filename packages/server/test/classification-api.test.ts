@@ -30,6 +30,19 @@ const decisionOf = (words: string) =>
 const judged = Effect.flatMap(FakeOpenRouter, (upstream) => upstream.requestsFor(judge))
 
 describe("ROUTING_MODE=api", () => {
+  it.live("a dry run asks nobody, and shows a verdict that is there", () =>
+    Effect.gen(function* () {
+      const upstream = yield* FakeOpenRouter
+      yield* upstream.script(judge, says("reasoning"))
+      const body = { messages: human("green chair nine") }
+      expect((yield* planOf(body)).source).not.toBe("api")
+      expect(yield* judged).toEqual([])
+      yield* chat(body)
+      expect(yield* planOf(body)).toMatchObject({ category: "reasoning", source: "api" })
+      expect(yield* judged).toHaveLength(1)
+    }).pipe(withServer(api))
+  )
+
   it.live("asks ROUTER_API_MODEL one short question with the categories as an enum", () =>
     Effect.gen(function* () {
       const upstream = yield* FakeOpenRouter

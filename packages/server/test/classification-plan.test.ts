@@ -56,6 +56,26 @@ describe("a dry run", () => {
     }).pipe(withServer())
   )
 
+  it.live.each(["TRUE", "1", "yes"])("is meant by x-router-dry-run: %s too, and never answered by a model", (said) =>
+    Effect.gen(function* () {
+      const headers = { "x-router-dry-run": said }
+      const { json } = yield* postJson("/v1/chat/completions", { messages: human("hello") }, { headers })
+      expect(json).toMatchObject({ object: "router.plan" })
+      expect(yield* chats).toEqual([])
+    }).pipe(withServer())
+  )
+
+  it.live("expects to pay for as many tokens as the request allows", () =>
+    Effect.gen(function* () {
+      const costOf = (bound: object) =>
+        Effect.map(planOf({ model: "code", messages: human("hi"), ...bound }), (plan) => plan.expected_cost_usd.max)
+      const some = yield* costOf({ max_tokens: 1_000 })
+      const many = yield* costOf({ max_completion_tokens: 100_000, max_tokens: 10, n: 2 })
+      expect(many / some).toBeGreaterThan(190)
+      expect(many / some).toBeLessThan(200)
+    }).pipe(withServer())
+  )
+
   it.live.each([
     [{ model: "router/code" }, { category: "code", source: "model", confidence: 1 }],
     [{ model: "code" }, { category: "code", source: "model", confidence: 1 }],

@@ -131,6 +131,20 @@ describe("clients", () => {
     }).pipe(withServer())
   )
 
+  it.live("a body that is compressed is refused, and one that is no UTF-8", () =>
+    Effect.gen(function* () {
+      const body = '{"messages":[{"role":"user","content":"x"}]}'
+      const compressed = yield* post("/v1/chat/completions", body, {
+        headers: { "content-type": "application/json", "content-encoding": "gzip" }
+      })
+      assert.strictEqual(compressed.status, 415)
+      const latin1 = Buffer.from('{"messages":[{"role":"user","content":"\xe9"}]}', "latin1")
+      const response = yield* post("/v1/chat/completions", "", { body: latin1 })
+      assert.strictEqual(response.status, 400)
+      assert.include(errorOf(yield* Effect.promise(() => response.text())).message, "UTF-8")
+    }).pipe(withServer())
+  )
+
   it.live("a mutation that a web page's form could send is refused", () =>
     Effect.gen(function* () {
       const headers = { "content-type": "text/plain" }

@@ -6,7 +6,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { FakeOpenRouter } from "@llm-router/testing/FakeOpenRouter"
 import { custom, errorBody200, jsonForStream, noUsage, ok, usageInFinishChunk } from "@llm-router/testing/script"
 import { Effect } from "effect"
-import { chat, contentOf, eventsOf, setChain, withServer } from "./harness.ts"
+import { chat, contentOf, eventsOf, getJson, setChain, withServer } from "./harness.ts"
 
 const chunksOf = (text: string) =>
   eventsOf(text)
@@ -70,6 +70,32 @@ describe("what the client gets", () => {
       assert.strictEqual(finish.choices[0].finish_reason, "stop")
       assert.isAbove(finish.usage.prompt_tokens, 0)
     }).pipe(withServer())
+  )
+
+  it.live.each([
+    ["did not ask", {}, 0],
+    ["asked", { stream_options: { include_usage: true } }, 1]
+  ] as const)(
+    "usage beside a choice that says nothing is a chunk of usage: for a client that %s",
+    ([, given, chunks]) =>
+      Effect.gen(function* () {
+        const upstream = yield* FakeOpenRouter
+        const event = (delta: object, finish: string | null, more = {}) =>
+          `data: ${JSON.stringify({ id: "g", model: "a/one", choices: [{ index: 0, delta, finish_reason: finish }], ...more })}\n\n`
+        const usage = { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5, cost: 0.001 }
+        const text =
+          event({ role: "assistant", content: "" }, null, { usage: null }) +
+          event({ content: "Hello" }, null) +
+          event({ content: "" }, "stop") +
+          event({ role: "assistant", content: "" }, null, { usage }) +
+          "data: [DONE]\n\n"
+        yield* upstream.script("a/one", { _tag: "Raw", status: 200, contentType: "text/event-stream", text })
+        const answer = yield* chat({ model: "a/one", stream: true, ...given })
+        assert.strictEqual(chunksOf(answer.text).filter((chunk) => chunk.usage).length, chunks)
+        assert.strictEqual(chunksOf(answer.text)[0].choices[0].delta.role, "assistant")
+        assert.strictEqual(eventsOf(answer.text).at(-1), "[DONE]")
+        assert.strictEqual((yield* getJson("/metrics")).total_cost_usd, 0.001)
+      }).pipe(withServer())
   )
 
   it.live("an upstream that never reports usage answers all the same", () =>

@@ -91,6 +91,13 @@ describe("/usage", () => {
     }).pipe(withServer())
   )
 
+  it.live("says which whole hours were summed up", () =>
+    Effect.gen(function* () {
+      const { from, to } = yield* getJson("/usage?from=2026-11-22T13:10:00Z&to=2026-11-22T15:00:01Z")
+      assert.deepStrictEqual([from, to], ["2026-11-22T13:00:00.000Z", "2026-11-22T16:00:00.000Z"])
+    }).pipe(withServer())
+  )
+
   it.live("is CSV for those who accept it", () =>
     Effect.gen(function* () {
       yield* load
@@ -106,6 +113,8 @@ describe("/usage", () => {
   it.live.each([
     ["from=yesterday", "from"],
     ["to=2026-13-45", "to"],
+    ["from=2026-02-30", "from"],
+    ["from=2026-02-30T10:00:00Z", "from"],
     ["from=2026-02-01&to=2026-01-01", "to"],
     ["group_by=model,colour", "group_by"],
     ["from=1700000000000", "from"]

@@ -4,7 +4,7 @@
  */
 import { type Amount, millsAt, picosPerMill, places, type TallyColumn, tallyColumns } from "./tally.ts"
 import { TextWriter } from "./TextWriter.ts"
-import type { GroupedUsage, UsageQuery } from "./usage.ts"
+import { type GroupedUsage, hoursOf, hourText, type UsageQuery } from "./usage.ts"
 
 export type UsageFormat = "json" | "csv"
 
@@ -130,11 +130,17 @@ const rowWriter = (writer: TextWriter, groupBy: UsageQuery["groupBy"], sums: Flo
   }
 }
 
-const isoOrNull = (millis: number | undefined): string | null =>
-  millis === undefined ? null : new Date(millis).toISOString()
+/** The whole hours that were summed up, whatever moments of them were asked for. */
+const boundsOf = (query: UsageQuery) => {
+  const [from, to] = hoursOf(query)
+  return {
+    from: query.fromMillis === undefined ? null : hourText(from),
+    to: query.toMillis === undefined ? null : hourText(to)
+  }
+}
 
 const writeJson = (writer: TextWriter, query: UsageQuery, { sums, truncated, values }: GroupedUsage): void => {
-  const asked = { from: isoOrNull(query.fromMillis), to: isoOrNull(query.toMillis), group_by: query.groupBy }
+  const asked = { ...boundsOf(query), group_by: query.groupBy }
   writer.text(`${JSON.stringify(asked).slice(0, -1)},"totals":`)
   rowWriter(writer, [], sums, "json")([], 0)
   writer.text(',"rows":[')

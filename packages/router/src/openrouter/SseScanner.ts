@@ -37,6 +37,11 @@ export const hasToken = (delta: unknown): boolean => {
   return tokenFields.some((name) => isFilled(fields[name]))
 }
 
+const isEmptyChoice = (choice: unknown): boolean => {
+  const { delta, finish_reason: reason } = fieldsOf(choice)
+  return typeof reason !== "string" && !hasToken(delta)
+}
+
 /** Where the last whole event ends: behind its empty line. */
 const lastEventEnd = (bytes: Buffer): number => {
   const length = bytes.length
@@ -195,6 +200,8 @@ export class SseScanner {
     }
     this.#account(event)
     const choices = listOf(event["choices"])
+    // Behind the finish, choices that say nothing are usage's company; before it they may bring a role.
+    const saysNothing = choices.length === 0 || (this.finishReason !== undefined && choices.every(isEmptyChoice))
     for (const choice of choices) {
       const fields = fieldsOf(choice)
       if (!this.sawToken && hasToken(fields["delta"])) {
@@ -209,7 +216,7 @@ export class SseScanner {
       }
       if (typeof reason === "string") this.finishReason = reason
     }
-    return !(this.#dropUsageChunk && choices.length === 0 && fieldsOf(event["usage"]) === event["usage"])
+    return !(this.#dropUsageChunk && saysNothing && fieldsOf(event["usage"]) === event["usage"])
   }
 
   #account(event: Fields): void {

@@ -36,13 +36,17 @@ const paths: ReadonlyMap<string, Kind> = new Map([
   ["/v1/route", "plan"]
 ])
 
+/** As settings say yes. Whoever asks for a dry run in other words must not get a real one. */
+const asksForDryRun = (header: string | ReadonlyArray<string> | undefined): boolean =>
+  header !== undefined && !/^(?:false|0|no|off|)$/i.test(String(header).trim())
+
 /** What a request asks for, if it is a chat request. */
 const kindOf = ({ headers, httpVersion, method, url = "" }: IncomingMessage): Kind | undefined => {
   // Without a host, a request of HTTP/1.1 is for nobody, which the edge says.
   if (method !== "POST" || (headers.host === undefined && httpVersion === "1.1")) return undefined
   const query = url.indexOf("?")
   const kind = paths.get(query < 0 ? url : url.slice(0, query))
-  return kind === "completion" && headers["x-router-dry-run"] === "true" ? "plan" : kind
+  return kind === "completion" && asksForDryRun(headers["x-router-dry-run"]) ? "plan" : kind
 }
 
 const stringOf = (header: string | ReadonlyArray<string> | undefined): string | undefined =>

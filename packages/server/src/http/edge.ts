@@ -47,12 +47,16 @@ const format = SchemaIssue.makeFormatterStandardSchemaV1()
 
 const schemaProblem = (error: HttpApiError.HttpApiSchemaError): EdgeError => {
   const issue = format(error.cause.issue).issues[0]
-  const path = (issue?.path ?? []).map((part) => (typeof part === "object" ? part.key : part))
+  const found = (issue?.path ?? []).map((part) => (typeof part === "object" ? part.key : part))
+  // An element that is not there is one too few of its list.
+  const tooFew = typeof found.at(-1) === "number" && issue?.message === "Missing key"
+  const path = tooFew ? found.slice(0, -1) : found
+  const what = tooFew ? "too few values" : issue?.message
   const param = path
     .map((key, index) => (typeof key === "number" ? `[${key}]` : `${index > 0 ? "." : ""}${String(key)}`))
     .join("")
   return new InvalidRequest({
-    message: param === "" ? "The request body must be a JSON object." : `Invalid value for ${param}: ${issue?.message}`,
+    message: param === "" ? "The request body must be a JSON object." : `Invalid value for ${param}: ${what}`,
     param: param === "" ? null : param,
     code: null,
     status: 400

@@ -98,7 +98,7 @@ export const HealthHandlers = HttpApiBuilder.group(
           configProblem === undefined
             ? ok("The configuration in force is the one on disk.")
             : warning(
-                "The configuration file is not valid; the last valid one is in force. The log says what is wrong."
+                "The configuration file is gone or not valid; the last valid one is in force. The log says what is wrong, and where."
               ),
         ledger: ledgerCheck(),
         circuits:

@@ -46,6 +46,8 @@ export const jsonBody = (
   bounds: BodyBounds
 ): Effect.Effect<Buffer, InvalidRequest | Overloaded> => {
   if (!isJsonType(request.headers["content-type"] ?? "")) return Effect.fail(unsupportedMediaType())
+  const encoding = request.headers["content-encoding"] ?? "identity"
+  if (encoding.toLowerCase() !== "identity") return Effect.fail(unsupportedEncoding())
   // Seen before a client that waits for "100 Continue" has sent anything of it.
   if (Number(request.headers["content-length"] ?? 0) > bounds.maxBytes) {
     return Effect.fail(bodyTooLarge(bounds.maxBytes, "ROUTER_MAX_BODY_BYTES"))
@@ -107,6 +109,15 @@ const unreadable = () =>
 export const unsupportedMediaType = (): InvalidRequest =>
   new InvalidRequest({
     message: "The content type must be application/json.",
+    param: null,
+    code: "unsupported_media_type",
+    status: 415
+  })
+
+/** What comes out of a compressed body has no bound before it is there. */
+const unsupportedEncoding = (): InvalidRequest =>
+  new InvalidRequest({
+    message: "The body must not be compressed: send it without content-encoding.",
     param: null,
     code: "unsupported_media_type",
     status: 415

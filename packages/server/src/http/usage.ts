@@ -26,9 +26,15 @@ const invalid = (param: string, got: string, expected: string): InvalidRequest =
     status: 400
   })
 
+/** `Date.parse` takes the 30th of February for the 2nd of March. */
+const isDay = (text: string): boolean => {
+  const time = new Date(text)
+  return !Number.isNaN(time.getTime()) && time.toISOString().startsWith(text)
+}
+
 const timeOf = (param: string, text: string | undefined): Result.Result<number | undefined, InvalidRequest> => {
   if (text === undefined || text === "") return Result.succeed(undefined)
-  const millis = isoTime.test(text) ? Date.parse(text) : Number.NaN
+  const millis = isoTime.test(text) && isDay(text.slice(0, 10)) ? Date.parse(text) : Number.NaN
   return Number.isNaN(millis)
     ? Result.fail(invalid(param, text, "an ISO 8601 day or time with its zone, such as 2026-11-22T13:00:00Z"))
     : Result.succeed(millis)
