@@ -43,11 +43,12 @@ const listening = /listens on (http:\/\/\S+?)(?:\\n|\s)/
 /** Started in the directory, under these settings and nothing else of this process's environment. Killed with the scope. */
 export const startRouter = Effect.fnUntraced(function* (
   directory: string,
-  env: Readonly<Record<string, string>>
+  env: Readonly<Record<string, string>>,
+  nodeOptions: ReadonlyArray<string> = []
 ): Effect.fn.Return<RouterProcess, TrialFailed, Scope.Scope> {
   const child = yield* Effect.acquireRelease(
     Effect.sync(() =>
-      spawn(process.execPath, ["--expose-gc", `--import=${probe}`, launch], {
+      spawn(process.execPath, ["--expose-gc", ...nodeOptions, `--import=${probe}`, launch], {
         cwd: directory,
         env: { PORT: "0", ROUTING_MODE: "keywords", ...env },
         stdio: ["ignore", "pipe", "inherit", "ipc"]

@@ -36,6 +36,8 @@ interface Contestant {
   readonly router: RouterProcess
   /** The 99th percentile of each round, in milliseconds. */
   readonly p99s: Array<number>
+  /** Behind each round, in bytes. */
+  readonly heaps: Array<number>
   failed: number
 }
 
@@ -46,6 +48,7 @@ interface CollectorResult {
   readonly p99_ms: number
   /** The median of the rounds' ratios to the router without telemetry in the same round. */
   readonly p99_ratio: number
+  /** The same of the heap behind a full collection. */
   readonly heap_mib: number
   readonly heap_ratio: number
   readonly exit_code: number | null
@@ -53,6 +56,16 @@ interface CollectorResult {
 }
 
 const median = (values: ReadonlyArray<number>): number => percentile(values, 0.5)
+
+/** The median of what each round's value is to the other's of the same round. */
+const medianRatio = (values: ReadonlyArray<number>, others: ReadonlyArray<number>): number =>
+  median(values.map((value, round) => value / (others[round] ?? value)))
+
+/** Between two requests of a client: what is compared is time that a request takes, not what a busy process can do. */
+const pause = "4 millis"
+
+/** V8 throws code away at times of its own, megabytes of it: it is kept, so that heaps can be compared. */
+const nodeOptions = ["--no-flush-bytecode"]
 
 /** So many clients, each with one request after the other. */
 const slice = Effect.fnUntraced(function* (contestant: Contestant, requests: number, clients: number) {
@@ -74,7 +87,7 @@ const slice = Effect.fnUntraced(function* (contestant: Contestant, requests: num
           taken.push(performance.now() - from)
           if (seen !== "whole") contestant.failed++
         })
-      }),
+      }).pipe(Effect.andThen(Effect.sleep(pause))),
     { concurrency: clients, discard: true }
   )
   agent.destroy()
@@ -96,13 +109,14 @@ export const sickCollectors = Effect.fn("sickCollectors")(function* (options: {
     collectorNames,
     Effect.fnUntraced(function* (collector): Effect.fn.Return<Contestant, ListenError | TrialFailed, Scope.Scope> {
       const endpoint = yield* collectors[collector]
-      const router = yield* startRouter(yield* trialDirectory, {
+      const env = {
         OPENROUTER_API_KEY: "sk-or-v1-collectors",
         OPENROUTER_BASE_URL: upstream,
         LOG_LEVEL: "info",
         ...(endpoint === undefined ? {} : { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint })
-      })
-      return { collector, router, p99s: [], failed: 0 }
+      }
+      const router = yield* startRouter(yield* trialDirectory, env, nodeOptions)
+      return { collector, router, p99s: [], heaps: [], failed: 0 }
     })
   )
   for (let round = -1; round < options.rounds; round++) {
@@ -110,28 +124,24 @@ export const sickCollectors = Effect.fn("sickCollectors")(function* (options: {
       const contestant = contestants[(turn + round + 1) % contestants.length]
       if (contestant === undefined) continue
       const p99 = yield* slice(contestant, options.requests, options.clients)
-      if (round >= 0) contestant.p99s.push(p99)
+      const { heapBytes } = yield* contestant.router.facts
+      if (round < 0) continue
+      contestant.p99s.push(p99)
+      contestant.heaps.push(heapBytes)
     }
   }
+  const [off] = contestants
   const results: Array<CollectorResult> = []
-  let off: Contestant | undefined
-  let offHeap = 0
-  for (const contestant of contestants) {
-    const { collector, failed, p99s, router } = contestant
-    const { heapBytes } = yield* router.facts
-    if (collector === "off") {
-      off = contestant
-      offHeap = heapBytes
-    }
+  for (const { collector, failed, heaps, p99s, router } of contestants) {
     const from = performance.now()
     const exitCode = yield* router.stop
     results.push({
       collector,
       failed,
       p99_ms: median(p99s),
-      p99_ratio: median(p99s.map((p99, round) => p99 / (off?.p99s[round] ?? p99))),
-      heap_mib: heapBytes / 1024 / 1024,
-      heap_ratio: heapBytes / offHeap,
+      p99_ratio: medianRatio(p99s, off?.p99s ?? []),
+      heap_mib: median(heaps) / 1024 / 1024,
+      heap_ratio: medianRatio(heaps, off?.heaps ?? []),
       exit_code: exitCode,
       exit_s: (performance.now() - from) / 1000
     })

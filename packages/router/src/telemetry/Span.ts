@@ -88,7 +88,10 @@ export class Span {
   }
 
   event(name: string, attributes: Readonly<Record<string, AttributeValue>> = {}): void {
-    if (this.trace.sampled) (this.events ??= []).push({ name, attributes, time: this.now() })
+    if (!this.trace.sampled) return
+    const event = { name, attributes, time: this.now() }
+    // Most have one or none: an array that grows keeps room for sixteen.
+    this.events = this.events === undefined ? [event] : [...this.events, event]
   }
 
   /** Ends it, once; `error` says what failed. */

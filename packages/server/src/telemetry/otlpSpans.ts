@@ -50,7 +50,6 @@ interface Form {
  */
 export class ExportedSpan implements ReadableSpan {
   readonly name: string
-  readonly parentSpanContext?: SpanContext
   readonly links: ReadableSpan["links"] = none
   readonly ended = true
   readonly droppedEventsCount = 0
@@ -59,6 +58,7 @@ export class ExportedSpan implements ReadableSpan {
   readonly #trace: Span["trace"]
   readonly #kind: Span["kind"]
   readonly #spanId: string
+  readonly #parentId: string
   readonly #startedAt: number
   readonly #endedAt: number
   readonly #error: string | undefined
@@ -72,12 +72,22 @@ export class ExportedSpan implements ReadableSpan {
     this.#trace = span.trace
     this.#kind = span.kind
     this.#spanId = span.spanId
-    if (span.parentId !== "") this.parentSpanContext = this.#contextOf(span.parentId, span.kind === "server")
+    this.#parentId = span.parentId
     this.#startedAt = span.startedAt
     this.#endedAt = span.endedAt
     this.#error = span.error
-    this.#attributes = Object.entries(span.attributes).flat(1)
+    const names = Object.keys(span.attributes)
+    // Of its exact size: one that grows keeps room to grow further.
+    this.#attributes = Array.from({ length: 2 * names.length }, (_, at): AttributeValue => {
+      const name = names[at >> 1] ?? ""
+      return at % 2 === 0 ? name : (span.attributes[name] ?? "")
+    })
     this.#events = span.events
+  }
+
+  /** Absent where there is none, which the SDK's type does not let a getter say. */
+  get parentSpanContext(): SpanContext {
+    return (this.#parentId === "" ? undefined : this.#contextOf(this.#parentId, this.#kind === "server")) as SpanContext
   }
 
   get kind(): SpanKind {
