@@ -110,6 +110,8 @@ const longestHeadMillis = 30_000
 /** Request heads within 30 s, whole requests in time; then the answer, for as long as its reader reads. */
 const nodeServerOf = (settings: Settings, telemetry: TelemetryService): DrainingServer => {
   const server = new DrainingServer({
+    // Nothing is upgraded here: such a request is answered like any other, and not by the framework past the edge.
+    shouldUpgradeCallback: () => false,
     headersTimeout: Math.min(longestHeadMillis, settings.clientSendTimeoutMillis),
     requestTimeout: settings.clientSendTimeoutMillis,
     keepAliveTimeout: 65_000,

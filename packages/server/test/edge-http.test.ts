@@ -312,6 +312,14 @@ layer(testServer({ ROUTER_MAX_BODY_BYTES: "20000" }), { excludeTestServices: tru
       })
     )
 
+    it.effect("nothing is upgraded: who asks for it is answered as if they had not", () =>
+      Effect.gen(function* () {
+        const upgrade = "Upgrade: websocket\r\nConnection: upgrade\r\nTransfer-Encoding: chunked"
+        const answer = yield* rawAnswer(`GET /v1/chat/completions HTTP/1.0\r\n${upgrade}\r\n\r\n`)
+        assert.strictEqual(isEnvelope(answer, 405).code, "method_not_allowed")
+      })
+    )
+
     it.effect("an expectation that cannot be met", () =>
       Effect.gen(function* () {
         const text = "POST /v1/route HTTP/1.1\r\nHost: localhost\r\nExpect: wonders\r\nContent-Length: 0\r\n\r\n"
