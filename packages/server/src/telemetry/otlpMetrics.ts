@@ -21,7 +21,7 @@ const instrumentTypes = {
   histogram: InstrumentType.HISTOGRAM
 } as const
 
-export const hrTimeOf = (millis: number): HrTime => {
+const hrTimeOf = (millis: number): HrTime => {
   const seconds = Math.floor(millis / 1000)
   return [seconds, Math.round((millis - seconds * 1000) * 1e6)]
 }
