@@ -8,6 +8,21 @@ const closeBrace = 0x7d
 const openBracket = 0x5b
 const closeBracket = 0x5d
 
+/** What a byte outside of strings is to the scan: most are nothing, which one look in a table tells. */
+const nothing = 0
+const stringBegins = 1
+const valueFollows = 2
+const levelBegins = 3
+const levelEnds = 4
+const meanings = new Uint8Array(256)
+meanings[quote] = stringBegins
+meanings[comma] = valueFollows
+for (const bracket of [openBrace, openBracket]) meanings[bracket] = levelBegins
+for (const bracket of [closeBrace, closeBracket]) meanings[bracket] = levelEnds
+
+/** So much of a string is read byte by byte: most end there, and a search from one quote to the next costs more. */
+const shortString = 24
+
 export interface JsonLimits {
   readonly depth: number
   /** Values: objects, arrays, and what stands in them. */
@@ -38,16 +53,16 @@ export class JsonLimitScan {
     const limits = this.#limits
     let depth = this.#depth
     let nodes = this.#nodes
-    for (let at = this.#inString ? this.#afterString(piece, 0) : 0; at < piece.length;) {
-      const byte = piece[at]
-      at++
-      if (byte === quote) at = this.#afterString(piece, at)
-      else if (byte === openBrace || byte === openBracket) {
-        if (++depth > limits.depth) return "depth"
-        nodes++
-      } else if (byte === closeBrace || byte === closeBracket) depth--
-      else if (byte === comma) nodes++
-      if (nodes > limits.nodes) return "nodes"
+    const { length } = piece
+    for (let at = this.#inString ? this.#afterString(piece, 0) : 0; at < length; at++) {
+      const meaning = meanings[piece[at] ?? 0]
+      if (meaning === nothing) continue
+      if (meaning === stringBegins) at = this.#afterString(piece, at + 1) - 1
+      else if (meaning === levelEnds) depth--
+      else {
+        if (meaning === levelBegins && ++depth > limits.depth) return "depth"
+        if (++nodes > limits.nodes) return "nodes"
+      }
     }
     this.#depth = depth
     this.#nodes = nodes
@@ -56,6 +71,17 @@ export class JsonLimitScan {
 
   /** The index after the end of the string whose bytes go on at `from`, or the piece's end when it does not end there. */
   #afterString(piece: Buffer, from: number): number {
+    if (!this.#escaping) {
+      const short = Math.min(from + shortString, piece.length)
+      for (let at = from; at < short; at++) {
+        const byte = piece[at]
+        if (byte === backslash) break
+        if (byte === quote) {
+          this.#inString = false
+          return at + 1
+        }
+      }
+    }
     for (let at = from; ;) {
       const closing = piece.indexOf(quote, at)
       const end = closing < 0 ? piece.length : closing

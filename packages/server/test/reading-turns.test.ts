@@ -6,78 +6,138 @@ import { readingTurns } from "../src/http/readingTurns.ts"
 
 const large = 300_000
 
-/** Timers that a test sets off itself. */
+/** A clock that a test moves itself. */
 const timers = () => {
-  const due = new Set<() => void>()
+  let time = 0
+  const due = new Map<() => void, number>()
   return {
-    after: (_delayMillis: number, callback: () => void) => {
-      due.add(callback)
+    now: () => time,
+    after: (delayMillis: number, callback: () => void) => {
+      due.set(callback, time + delayMillis)
       return () => void due.delete(callback)
     },
-    pass: () => {
-      const round = Array.from(due)
-      due.clear()
-      for (const callback of round) callback()
+    pass: (millis: number) => {
+      time += millis
+      for (const [callback, at] of Array.from(due)) if (at <= time && due.delete(callback)) callback()
     }
   }
 }
 
-const bodies = (count: number, after: ReturnType<typeof timers>["after"]) => {
-  const turnOf = readingTurns(after)
-  return Array.from({ length: count }, () => {
-    const source = new IncomingMessage(new Socket())
-    source.resume()
-    return { source, turn: turnOf(source) }
+const sourceOf = (length?: number): IncomingMessage => {
+  const source = new IncomingMessage(new Socket())
+  if (length !== undefined) source.headers["content-length"] = String(length)
+  source.resume()
+  return source
+}
+
+/** One body for each length. */
+const bodies = (lengths: ReadonlyArray<number | undefined>, clock: Parameters<typeof readingTurns>[0] = timers()) => {
+  const turns = readingTurns(clock)
+  return lengths.map((length) => {
+    const source = sourceOf(length)
+    return { source, turn: turns.toRead(source) }
   })
 }
 
 const reading = (list: ReturnType<typeof bodies>) =>
   list.flatMap(({ source }, index) => (source.isPaused() ? [] : [index]))
 
+const mebibyte = 1024 * 1024
+const alike = (count: number) => Array.from({ length: count }, () => 30 * mebibyte)
+
 describe("large bodies", () => {
   it("are read as they come while they are small", () => {
-    const list = bodies(50, timers().after)
-    for (const { turn } of list) turn.took(200_000)
+    const list = bodies(alike(50))
+    for (const { turn } of list) turn.took(60_000)
     assert.lengthOf(reading(list), 50)
   })
 
-  it("are read four at a time, a piece each, in turn", () => {
-    const list = bodies(10, timers().after)
+  it("are read four at a time", () => {
+    const list = bodies(alike(10))
     for (const { turn } of list) turn.took(large)
     assert.deepStrictEqual(reading(list), [0, 1, 2, 3])
-    list[0]?.turn.took(2 * large)
-    assert.deepStrictEqual(reading(list), [1, 2, 3, 4])
-    list[1]?.turn.took(2 * large)
-    list[2]?.turn.took(2 * large)
+  })
+
+  it("whose end is nearest go first", () => {
+    const list = bodies([...alike(4), 9 * mebibyte, mebibyte, 2 * mebibyte])
+    for (const { turn } of list) turn.took(large)
+    assert.deepStrictEqual(reading(list), [0, 1, 2, 3])
+    list[0]?.turn.took(large)
+    assert.deepStrictEqual(reading(list), [1, 2, 3, 5])
+    list[1]?.turn.took(large)
+    list[2]?.turn.took(large)
     assert.deepStrictEqual(reading(list), [3, 4, 5, 6])
   })
 
+  it("of unknown length come last, and then one to its end before the next", () => {
+    const list = bodies([...Array.from({ length: 6 }, () => undefined), 30 * mebibyte])
+    for (const { turn } of list) turn.took(70_000)
+    assert.deepStrictEqual(reading(list), [0, 1, 2, 3])
+    list[0]?.turn.took(70_000)
+    assert.deepStrictEqual(reading(list), [1, 2, 3, 6])
+    list[6]?.turn.end()
+    assert.deepStrictEqual(reading(list), [0, 1, 2, 3, 6])
+  })
+
   it("one alone is read without a pause", () => {
-    const list = bodies(1, timers().after)
-    for (let length = large; length < 20 * large; length += large) {
-      list[0]?.turn.took(length)
+    const list = bodies([30 * mebibyte])
+    for (let piece = 0; piece < 20; piece++) {
+      list[0]?.turn.took(large)
       assert.deepStrictEqual(reading(list), [0])
     }
   })
 
   it("give their place to the next at their end", () => {
-    const list = bodies(6, timers().after)
+    const list = bodies(alike(6))
     for (const { turn } of list) turn.took(large)
     list[3]?.turn.end()
     list[5]?.turn.end()
     assert.deepStrictEqual(reading(list), [0, 1, 2, 3, 4])
-    list[0]?.turn.end()
-    list[1]?.turn.end()
-    list[2]?.turn.took(2 * large)
-    assert.include(reading(list), 2)
   })
 
   it("whose sender is silent keep nobody waiting", () => {
-    const { after, pass } = timers()
-    const list = bodies(6, after)
+    const clock = timers()
+    const list = bodies(alike(6), clock)
     for (const { turn } of list) turn.took(large)
     assert.deepStrictEqual(reading(list), [0, 1, 2, 3])
-    pass()
+    clock.pass(20)
     assert.deepStrictEqual(reading(list), [0, 1, 2, 3, 4, 5])
+  })
+
+  it("are read 64 MiB a second, whoever sends them, once 32 MiB came at once", () => {
+    const clock = timers()
+    const list = bodies(alike(2), clock)
+    list[0]?.turn.took(32 * mebibyte)
+    list[1]?.turn.took(16 * mebibyte)
+    assert.deepStrictEqual(reading(list), [])
+    clock.pass(249)
+    assert.deepStrictEqual(reading(list), [])
+    clock.pass(2)
+    assert.deepStrictEqual(reading(list), [0, 1])
+  })
+
+  it("of unknown length are read an eighth as fast", () => {
+    const clock = timers()
+    const list = bodies([undefined], clock)
+    list[0]?.turn.took(6 * mebibyte)
+    clock.pass(249)
+    assert.deepStrictEqual(reading(list), [])
+    clock.pass(2)
+    assert.deepStrictEqual(reading(list), [0])
+  })
+
+  it("that are thrown away wait for those that are read", () => {
+    const turns = readingTurns(timers())
+    const [refused, ...others] = [mebibyte, ...alike(5)].map(sourceOf)
+    const reads = others.map((source) => turns.toRead(source))
+    if (refused === undefined) throw new TypeError("there is one")
+    reads.slice(0, 4).forEach(({ took }) => took(large))
+    turns.toThrowAway(refused).took(1)
+    assert.isTrue(refused.isPaused())
+    reads[4]?.took(large)
+    reads[0]?.end()
+    assert.isTrue(refused.isPaused())
+    reads[1]?.end()
+    assert.isFalse(refused.isPaused())
   })
 })

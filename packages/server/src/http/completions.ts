@@ -97,17 +97,18 @@ export const CompletionsLive = Layer.effectDiscard(
     const router = yield* Router
     const admission = yield* Admission
     const limits = yield* KeyLimits
-    const { after, now } = yield* Watchdog
+    const watchdog = yield* Watchdog
+    const { after, now } = watchdog
     const { keepAliveMillis, maxBodyBytes, sandbox, settings } = yield* ServerSettings
     const keyOf = clientRule(settings)
-    const turnOf = readingTurns(after)
+    const turns = readingTurns(watchdog)
 
     const readChat = Effect.fnUntraced(function* ({ id, request, response }: Call) {
       const keyId = keyOf(request)
       if (typeof keyId !== "string") return yield* keyId
       yield* limits.admit(keyId)
       const ticket = yield* admission.enter
-      const body = yield* jsonBody(request, response, { maxBytes: maxBodyBytes, ticket, turn: turnOf(request) })
+      const body = yield* jsonBody(request, response, { maxBytes: maxBodyBytes, ticket, turn: turns.toRead(request) })
       yield* ticket.place
       const at = performance.now()
       return { at, chat: yield* Effect.fromResult(parseChatRequest(id, signalsOf(request, keyId), body)) }
@@ -177,7 +178,7 @@ export const CompletionsLive = Layer.effectDiscard(
             response,
             wireErrorOf(error),
             { ...headers, connection: "close" },
-            lingeringEnd(request, turnOf(request), after)
+            lingeringEnd(request, turns.toThrowAway(request), after)
           )
         : writeError(response, wireErrorOf(error), headers)
 

@@ -27,7 +27,7 @@ export const lingeringEnd =
       let left = discardedBytes
       const onData = (part: Buffer) => {
         left -= part.length
-        if (left > 0) turn.took(Infinity)
+        if (left > 0) turn.took(part.length)
         else stopReading()
       }
       const stopReading = () => {

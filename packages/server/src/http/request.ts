@@ -72,7 +72,7 @@ const readBody = (
       const exceeded = scan.exceededBy(part)
       if (exceeded !== undefined) return settle(Effect.fail(beyondLimit(exceeded)))
       parts.push(part)
-      turn.took(length)
+      turn.took(part.length)
     }
     const onEnd = () =>
       settle(Effect.succeed(parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts, length)))
