@@ -6,7 +6,7 @@ import { sickCollectors } from "./sickCollectors.ts"
 /** What a sick collector may cost, beside no telemetry: the 99th percentile of latency, the heap, seconds to the exit. */
 const most = { p99: 1.1, heap: 1.2, exitSeconds: 5 }
 
-const options = numbersFrom(process.argv.slice(2), { requests: 4_000, clients: 4, rounds: 7 })
+const options = numbersFrom(process.argv.slice(2), { requests: 4_000, clients: 4, rounds: 11 })
 const results = await Effect.runPromise(Effect.scoped(sickCollectors(options)))
 process.stdout.write(`${JSON.stringify(results, undefined, 2)}\n`)
 const missed = results.filter(

@@ -115,30 +115,32 @@ export const keywordIndex = (
   }
 }
 
-const nowhere: ReadonlyArray<TrieNode> = []
+type Nodes = ReadonlyArray<TrieNode>
+const nowhere: Nodes = []
+
+const including = (nodes: Nodes, node: TrieNode | undefined): Nodes => {
+  if (node === undefined) return nodes
+  return nodes.length === 0 ? [node] : [...nodes, node]
+}
+
+const leadsOn = ({ next }: TrieNode): boolean => next.size > 0
 
 /** The nodes that a word leads to: as it stands or in the singular for the shipped lists, by its stem for the user's. */
-const step = (
-  nodes: ReadonlyArray<TrieNode>,
-  words: Words,
-  at: number,
-  first: boolean,
-  byStem: boolean
-): ReadonlyArray<TrieNode> => {
-  if (nodes.every(({ next }) => next.size === 0)) return nowhere
+const step = (nodes: Nodes, words: Words, at: number, first: boolean, byStem: boolean): Nodes => {
+  if (!nodes.some(leadsOn)) return nowhere
   const read = words.at(at)
   const word = byStem ? stemOf(read) : read
   const one = byStem ? word : singular(read, 4)
-  const reached: Array<TrieNode> = []
-  const reach = (node: TrieNode | undefined): void => void (node !== undefined && reached.push(node))
+  const withinSentence = first || !words.isAfterBreak(at)
+  let reached = nowhere
   for (const { next } of nodes) {
-    if (first || !words.isAfterBreak(at)) {
-      reach(next.get(word))
-      if (one !== word) reach(next.get(one))
+    if (withinSentence) {
+      reached = including(reached, next.get(word))
+      if (one !== word) reached = including(reached, next.get(one))
     }
     if (first) continue
-    reach(next.get(`. ${word}`))
-    if (one !== word) reach(next.get(`. ${one}`))
+    reached = including(reached, next.get(`. ${word}`))
+    if (one !== word) reached = including(reached, next.get(`. ${one}`))
   }
   return reached
 }
@@ -157,13 +159,14 @@ interface Found {
   readonly sharedBy: number
 }
 
-/** The keywords of a trie that begin at a word. */
-const keywordsAt = (root: TrieNode, words: Words, start: number, byStem: boolean): ReadonlyArray<Found> => {
-  let nodes: ReadonlyArray<TrieNode> = [root]
+const nothing: ReadonlyArray<Found> = []
+
+/** The keywords of a trie that begin at a word; nearly always there are none. */
+const keywordsAt = (root: Nodes, words: Words, start: number, byStem: boolean): ReadonlyArray<Found> => {
+  let nodes = step(root, words, start, true, byStem)
+  if (nodes.length === 0) return nothing
   const here: Array<Found> = []
-  for (let at = start; at < words.count; at++) {
-    nodes = step(nodes, words, at, at === start, byStem)
-    if (nodes.length === 0) break
+  for (let at = start; nodes.length > 0; nodes = ++at < words.count ? step(nodes, words, at, false, byStem) : nowhere) {
     if (endsInside(words, at)) continue
     for (const { found } of nodes) {
       if (found.length > mostSharing) continue
@@ -180,16 +183,19 @@ const keywordsAt = (root: TrieNode, words: Words, start: number, byStem: boolean
 export const keywordsIn = (index: KeywordIndex, text: string): ReadonlyArray<FoundKeyword> => {
   const words = new Words(text)
   const found = new Map<IndexedKeyword, FoundKeyword>()
+  const builtin = [index.builtin]
+  const custom = [index.custom]
   let coveredUntil = 0
   for (let start = 0; start < words.count; start++) {
     const position = words.startOf(start)
     if (index.customFilter.has(words, start)) {
-      for (const { entry, sharedBy } of keywordsAt(index.custom, words, start, true)) {
+      for (const { entry, sharedBy } of keywordsAt(custom, words, start, true)) {
         if (!found.has(entry)) found.set(entry, { ...entry, position, sharedBy })
       }
     }
     if (!index.builtinFilter.has(words, start)) continue
-    const here = keywordsAt(index.builtin, words, start, false)
+    const here = keywordsAt(builtin, words, start, false)
+    if (here.length === 0) continue
     const longest = here.reduce((most, { end }) => Math.max(most, end), 0)
     for (const { entry, end, sharedBy } of here) {
       const hidden = end < longest || end <= coveredUntil
@@ -197,8 +203,10 @@ export const keywordsIn = (index: KeywordIndex, text: string): ReadonlyArray<Fou
     }
     coveredUntil = Math.max(coveredUntil, longest)
   }
+  const inOrder = found.size
   substringsIn(index, text, found)
-  return [...found.values()].toSorted((a, b) => a.position - b.position)
+  const all = [...found.values()]
+  return all.length === inOrder ? all : all.toSorted((a, b) => a.position - b.position)
 }
 
 const substringsIn = (index: KeywordIndex, text: string, found: Map<IndexedKeyword, FoundKeyword>): void => {
