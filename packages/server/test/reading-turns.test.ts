@@ -35,7 +35,9 @@ const bodies = (lengths: ReadonlyArray<number | undefined>, clock: Parameters<ty
   const turns = readingTurns(clock)
   return lengths.map((length) => {
     const source = sourceOf(length)
-    return { source, turn: turns.toRead(source) }
+    const body = { source, refused: false }
+    const refuse = () => void (body.refused = true)
+    return Object.assign(body, { turn: turns.toRead(source, refuse) })
   })
 }
 
@@ -116,6 +118,18 @@ describe("large bodies", () => {
     assert.deepStrictEqual(reading(list), [0, 1])
   })
 
+  it("that wait for ten seconds are refused, not those whose sender is silent", () => {
+    const clock = timers()
+    const [waits, silent] = bodies(alike(2), clock)
+    silent?.turn.took(large)
+    clock.pass(20)
+    waits?.turn.took(2_000 * mebibyte)
+    clock.pass(9_999)
+    assert.deepStrictEqual([waits?.refused, silent?.refused], [false, false])
+    clock.pass(1)
+    assert.deepStrictEqual([waits?.refused, silent?.refused], [true, false])
+  })
+
   it("of unknown length are read an eighth as fast", () => {
     const clock = timers()
     const list = bodies([undefined], clock)
@@ -129,7 +143,7 @@ describe("large bodies", () => {
   it("that are thrown away wait for those that are read", () => {
     const turns = readingTurns(timers())
     const [refused, ...others] = [mebibyte, ...alike(5)].map(sourceOf)
-    const reads = others.map((source) => turns.toRead(source))
+    const reads = others.map((source) => turns.toRead(source, () => undefined))
     if (refused === undefined) throw new TypeError("there is one")
     reads.slice(0, 4).forEach(({ took }) => took(large))
     turns.toThrowAway(refused).took(1)

@@ -99,8 +99,8 @@ const full = new Overloaded({
   retryAfterMillis
 })
 
-/** There is no room for this body beside those of the other requests. */
+/** There is no room or no time for this body beside those of the other requests. */
 export const noRoomForBody = new Overloaded({
-  message: "The router holds as many bytes of request bodies as it may.",
+  message: "The router reads and holds as much of request bodies as it may.",
   retryAfterMillis
 })

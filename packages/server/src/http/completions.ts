@@ -108,7 +108,7 @@ export const CompletionsLive = Layer.effectDiscard(
       if (typeof keyId !== "string") return yield* keyId
       yield* limits.admit(keyId)
       const ticket = yield* admission.enter
-      const body = yield* jsonBody(request, response, { maxBytes: maxBodyBytes, ticket, turn: turns.toRead(request) })
+      const body = yield* jsonBody(request, response, { maxBytes: maxBodyBytes, ticket, turns })
       yield* ticket.place
       const at = performance.now()
       return { at, chat: yield* Effect.fromResult(parseChatRequest(id, signalsOf(request, keyId), body)) }

@@ -12,6 +12,8 @@ const freeBytes = 64 * 1024
 const mostReading = 4
 /** A sender that has nothing to send gives its turn away. */
 const longestTurnMillis = 20
+/** Who waits this long for a turn is refused. A client that has left shows it only where it is read from. */
+const longestWaitMillis = 10_000
 /** What is read of all large bodies together: so much at once, and then 64 MiB a second. */
 const burstBytes = 32 * 1024 * 1024
 const bytesPerMilli = (64 * 1024 * 1024) / 1000
@@ -41,7 +43,14 @@ interface Waiting {
 const lengthOf = ({ headers }: IncomingMessage): number | undefined =>
   headers["content-length"] === undefined ? undefined : Number(headers["content-length"])
 
-export const readingTurns = ({ after, now }: Pick<Watchdog["Service"], "after" | "now">) => {
+export interface ReadingTurns {
+  /** For a body that is read; `refuse` is called once it has waited for too long. */
+  readonly toRead: (source: IncomingMessage, refuse: () => void) => Turn
+  /** For what is read only to be thrown away. */
+  readonly toThrowAway: (source: IncomingMessage) => Turn
+}
+
+export const readingTurns = ({ after, now }: Pick<Watchdog["Service"], "after" | "now">): ReadingTurns => {
   const waiting = new Set<Waiting>()
   let reading = 0
   let budget = burstBytes
@@ -76,26 +85,37 @@ export const readingTurns = ({ after, now }: Pick<Watchdog["Service"], "after" |
     }
   }
 
-  const turnOf = (source: IncomingMessage, free: number, length: number | undefined): Turn => {
+  const turnOf = (
+    source: IncomingMessage,
+    {
+      free,
+      length,
+      refuse
+    }: { readonly free: number; readonly length?: number | undefined; readonly refuse: () => void }
+  ): Turn => {
     let taken = 0
-    let cancel: (() => void) | undefined
-    const pass = () => {
-      if (cancel === undefined) return
+    let isReading = false
+    let cancel = (): void => undefined
+    /** It neither waits nor is read. */
+    const leave = () => {
       cancel()
-      cancel = undefined
-      reading--
+      waiting.delete(body)
+      if (isReading) reading--
+      isReading = false
     }
     const body: Waiting = {
       left: () => (length ?? unknownLength) - taken,
       begin: () => {
-        waiting.delete(body)
+        leave()
+        isReading = true
         reading++
-        cancel = after(longestTurnMillis, () => {
-          pass()
-          goOn()
-        })
+        cancel = after(longestTurnMillis, end)
         source.resume()
       }
+    }
+    const end = () => {
+      leave()
+      goOn()
     }
     return {
       took: (bytes) => {
@@ -103,20 +123,18 @@ export const readingTurns = ({ after, now }: Pick<Watchdog["Service"], "after" |
         if (taken <= free) return
         budget -= length === undefined ? bytes * weightOfUnknown : bytes
         source.pause()
+        leave()
         waiting.add(body)
-        pass()
+        cancel = after(longestWaitMillis, refuse)
         goOn()
       },
-      end: () => {
-        waiting.delete(body)
-        pass()
-        goOn()
-      }
+      end
     }
   }
 
   return {
-    toRead: (source: IncomingMessage): Turn => turnOf(source, freeBytes, lengthOf(source)),
-    toThrowAway: (source: IncomingMessage): Turn => turnOf(source, 0, undefined)
+    toRead: (source, refuse) => turnOf(source, { free: freeBytes, length: lengthOf(source), refuse }),
+    // Its time is up before.
+    toThrowAway: (source) => turnOf(source, { free: 0, refuse: () => undefined })
   }
 }

@@ -7,7 +7,7 @@ import { Effect } from "effect"
 import { randomUUID } from "node:crypto"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { noRoomForBody, type Ticket } from "./Admission.ts"
-import type { Turn } from "./readingTurns.ts"
+import type { ReadingTurns } from "./readingTurns.ts"
 
 /** As Node and the framework give them: in lower case, one value each but for few. */
 export type RequestHeaders = Readonly<Record<string, string | ReadonlyArray<string> | undefined>>
@@ -36,7 +36,7 @@ export interface BodyBounds {
   /** For what bodies hold in memory together. */
   readonly ticket: Ticket
   /** Among the large bodies that are being read. */
-  readonly turn: Turn
+  readonly turns: ReadingTurns
 }
 
 /** The bytes of a JSON body, within its limits. Whether they are JSON is the reader's to see. */
@@ -59,11 +59,12 @@ export const jsonBody = (
 /** Reads a body up to its bounds. What is over them is refused while it comes, not after. */
 const readBody = (
   source: IncomingMessage,
-  { maxBytes, ticket, turn }: BodyBounds
+  { maxBytes, ticket, turns }: BodyBounds
 ): Effect.Effect<Buffer, InvalidRequest | Overloaded> =>
   Effect.callback<Buffer, InvalidRequest | Overloaded>((resume) => {
     const parts: Array<Buffer> = []
     const scan = new JsonLimitScan(requestLimits)
+    const turn = turns.toRead(source, () => settle(Effect.fail(noRoomForBody)))
     let length = 0
     const onData = (part: Buffer) => {
       length += part.length

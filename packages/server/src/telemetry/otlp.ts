@@ -94,7 +94,12 @@ export const startExport = async (options: ExportOptions, context: ExportContext
     const queue = new SpanQueue({
       limits: options,
       newBatch: options.json ? jsonBatches(form) : protobufBatches(form),
-      send: (batch) => new Promise((resolve) => exporting(batch, () => resolve())),
+      send: (batch) =>
+        new Promise<void>((resolve) => exporting(batch, () => resolve())).catch((error: unknown) => {
+          // What the exporter throws is its fault, not the requests'.
+          dropped.add(batch.size)
+          context.onExport("traces", String(error))
+        }),
       dropped: () => dropped.add(1)
     })
     return {
