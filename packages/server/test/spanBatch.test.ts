@@ -1,11 +1,12 @@
 /** Spans in the protocol's form: byte for byte what the SDK's own serializers make of them. */
 import { assert, describe, it } from "@effect/vitest"
-import { type AttributeValue, Span, type Trace } from "@llm-router/router/telemetry/Span"
+import { type AttributeValue, Span } from "@llm-router/router/telemetry/Span"
 import type { SpanContext, TraceState } from "@opentelemetry/api"
 import { JsonTraceSerializer, ProtobufTraceSerializer } from "@opentelemetry/otlp-transformer"
 import { resourceFromAttributes } from "@opentelemetry/resources"
 import type { ReadableSpan } from "@opentelemetry/sdk-trace-base"
 import { jsonBatches, protobufBatches, type SpanForm } from "../src/telemetry/spanBatch.ts"
+import { trace } from "./spans.ts"
 
 const form = (limits: Partial<SpanForm["limits"]> = {}): SpanForm => ({
   resource: { "service.name": "llm-router", "service.instance.id": "é".repeat(200) },
@@ -26,18 +27,7 @@ interface Given {
 const startedAt = 1_790_000_000_000
 
 const spanOf = ({ attributes = {}, error, events, kind = "internal", parentId = "", state }: Given): Span => {
-  const trace: Trace = {
-    traceId: "0af7651916cd43dd8448eb211c80319c",
-    sampled: true,
-    state,
-    baggage: undefined,
-    propagates: true,
-    capturesContent: false,
-    newSpanId: () => "b7ad6b7169203331",
-    ended: () => undefined,
-    clockOffset: 0
-  }
-  const span = new Span(trace, parentId, kind, "chat é/one", attributes, startedAt)
+  const span = new Span({ ...trace, state }, parentId, kind, "chat é/one", attributes, startedAt)
   span.events = events
   span.error = error
   span.endedAt = startedAt + 2_000
@@ -52,19 +42,19 @@ const instrumentationScope = form().scope
 
 /** The same span as the SDK has it. */
 const readable = (span: Span): ReadableSpan => {
-  const { parentId, trace } = span
+  const { parentId, trace: own } = span
   const state: TraceState = {
     get: () => undefined,
     set: () => state,
     unset: () => state,
-    serialize: () => trace.state ?? ""
+    serialize: () => own.state ?? ""
   }
   const contextOf = (spanId: string, isRemote: boolean): SpanContext => ({
-    traceId: trace.traceId,
+    traceId: own.traceId,
     spanId,
     traceFlags: 1,
     isRemote,
-    ...(trace.state === undefined ? {} : { traceState: state })
+    ...(own.state === undefined ? {} : { traceState: state })
   })
   return {
     name: span.name,

@@ -3,24 +3,9 @@ import { afterEach, assert, beforeEach, describe, it, vi } from "@effect/vitest"
 import { Span } from "@llm-router/router/telemetry/Span"
 import type { SpanBatch } from "../src/telemetry/spanBatch.ts"
 import { SpanQueue } from "../src/telemetry/SpanQueue.ts"
+import { trace } from "./spans.ts"
 
-const span = new Span(
-  {
-    traceId: "0af7651916cd43dd8448eb211c80319c",
-    sampled: true,
-    state: undefined,
-    baggage: undefined,
-    propagates: true,
-    capturesContent: false,
-    newSpanId: () => "b7ad6b7169203331",
-    ended: () => undefined,
-    clockOffset: 0
-  },
-  "",
-  "internal",
-  "span",
-  {}
-)
+const span = new Span(trace, "", "internal", "span", {})
 
 const newBatch = (): SpanBatch => {
   let size = 0
