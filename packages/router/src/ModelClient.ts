@@ -6,7 +6,8 @@ import { type ChatRequest, upstreamBody, type UpstreamFields } from "@llm-router
 import { ModelError, type ModelErrorReason } from "@llm-router/domain/ModelError"
 import type { Usage } from "@llm-router/domain/Usage"
 import { Context, Effect, Layer, Redacted, Scope } from "effect"
-import { Pool } from "undici"
+import { isFieldValue } from "./http1/headerFields.ts"
+import { UpstreamPool } from "./http1/UpstreamPool.ts"
 import { completionOf, type JsonAnswer } from "./openrouter/completion.ts"
 import { reasonOf, withoutKey } from "./openrouter/errors.ts"
 import { end, Exchange, ExchangeError, type ExchangeLimits, silence } from "./openrouter/Exchange.ts"
@@ -67,44 +68,41 @@ export class ModelClient extends Context.Service<
       ModelClient,
       Effect.gen(function* () {
         const watchdog = yield* Watchdog
-        const url = new URL(settings.baseUrl)
-        const path = `${url.pathname.replace(/\/$/, "")}/chat/completions`
+        const origin = new URL(settings.baseUrl)
         const pool = yield* Effect.acquireRelease(
           Effect.sync(
             () =>
-              new Pool(url.origin, {
-                connections: settings.maxConnections,
-                connect: { timeout: settings.connectTimeoutMillis },
-                // The exchange has deadlines of its own, which know a token from a comment.
-                headersTimeout: 0,
-                bodyTimeout: 0
+              new UpstreamPool({
+                origin,
+                maxConnections: settings.maxConnections,
+                connectTimeoutMillis: settings.connectTimeoutMillis
               })
           ),
-          (opened) => Effect.promise(() => opened.destroy())
+          (opened) => Effect.sync(() => opened.close())
         )
         const key = settings.apiKey === undefined ? undefined : Redacted.value(settings.apiKey)
-        const fixedHeaders: Readonly<Record<string, string>> = {
-          "content-type": "application/json",
-          "accept-encoding": "identity",
-          "http-referer": settings.referer,
-          "x-title": settings.title,
-          ...(key === undefined ? {} : { authorization: `Bearer ${key}` })
-        }
+        const fixedHead =
+          `POST ${origin.pathname.replace(/\/$/, "")}/chat/completions HTTP/1.1\r\n` +
+          fieldLines({
+            host: origin.host,
+            "content-type": "application/json",
+            "accept-encoding": "identity",
+            "http-referer": settings.referer,
+            "x-title": settings.title,
+            ...(key === undefined ? {} : { authorization: `Bearer ${key}` })
+          })
 
-        const headersFor = ({ request, span }: ModelCall): Record<string, string> => ({
-          ...fixedHeaders,
-          accept: request.stream ? "text/event-stream" : "application/json",
-          ...(settings.tracePropagation ? propagationHeaders(request.client, span) : {})
-        })
+        const headOf = ({ request, span }: ModelCall, body: Buffer): string => {
+          const trace = settings.tracePropagation ? fieldLines(propagationHeaders(request.client, span)) : ""
+          const accept = request.stream ? "text/event-stream" : "application/json"
+          return `${fixedHead}${trace}accept: ${accept}\r\ncontent-length: ${body.length}\r\n\r\n`
+        }
 
         const start = (call: ModelCall, scope: Scope.Scope) =>
           Effect.suspend(() => {
             const exchange = new Exchange(watchdog, call.limits)
-            watchdog.watch(exchange)
-            pool.dispatch(
-              { method: "POST", path, headers: headersFor(call), body: upstreamBody(call.request, call.fields) },
-              exchange
-            )
+            const body = upstreamBody(call.request, call.fields)
+            exchange.begin((caller) => pool.call(headOf(call, body), body, caller))
             return Effect.as(
               Scope.addFinalizer(
                 scope,
@@ -116,7 +114,7 @@ export class ModelClient extends Context.Service<
 
         const answer = Effect.fnUntraced(function* (call: ModelCall, exchange: Exchange) {
           yield* exchange.opened
-          const type = String(exchange.headers["content-type"] ?? "").toLowerCase()
+          const type = (exchange.headers["content-type"] ?? "").toLowerCase()
           const streams = type.startsWith("text/event-stream")
           const succeeded = exchange.status >= 200 && exchange.status < 300
           if (succeeded && !isPlain(exchange.headers["content-encoding"])) {
@@ -175,14 +173,23 @@ export class ModelClient extends Context.Service<
     )
 }
 
+/** As they are sent. A client's field that could end a line is left out. */
+const fieldLines = (fields: Readonly<Record<string, string>>): string => {
+  let lines = ""
+  for (const name in fields) {
+    const value = fields[name] ?? ""
+    if (isFieldValue(value)) lines += `${name}: ${value}\r\n`
+  }
+  return lines
+}
+
 const invalidOutput = (message: string): ModelErrorReason => ({ _tag: "InvalidOutput", message })
 
 /**
  * We ask for `identity`. Whoever compresses all the same is not decoded: what comes out of it has no bound, and the
  * next model answers as well.
  */
-const isPlain = (encoding: string | Array<string> | undefined): boolean =>
-  encoding === undefined || /^(?:identity)?$/i.test(String(encoding).trim())
+const isPlain = (encoding: string | undefined): boolean => encoding === undefined || /^(?:identity)?$/i.test(encoding)
 
 const reasonOfExchange = (error: ExchangeError): ModelErrorReason =>
   error.cause === "network"

@@ -115,6 +115,7 @@ const nodeServerOf = (settings: Settings, telemetry: TelemetryService): Draining
     headersTimeout: Math.min(longestHeadMillis, settings.clientSendTimeoutMillis),
     requestTimeout: settings.clientSendTimeoutMillis,
     keepAliveTimeout: 65_000,
+    stallMillis: settings.clientStallTimeoutMillis,
     connectionsCheckingInterval: Math.min(5_000, Math.ceil(settings.clientSendTimeoutMillis / 4)),
     maxHeaderSize: 16_384,
     // Node's own refusal has no envelope; the edge refuses instead.
@@ -129,7 +130,6 @@ const nodeServerOf = (settings: Settings, telemetry: TelemetryService): Draining
   process.once("uncaughtExceptionMonitor", crashed)
   server.once("close", () => process.off("uncaughtExceptionMonitor", crashed))
   cutStalledClients(server, {
-    stallMillis: settings.clientStallTimeoutMillis,
     // Reading the request, waiting for a place, and the answer.
     responseMillis:
       settings.clientSendTimeoutMillis +

@@ -1,9 +1,10 @@
 /**
  * One HTTP exchange with the upstream, as a bounded queue of the chunks that came: the reader's pace is the socket's
- * pace. Built on undici's dispatch interface, without the cost of a Node stream for every answer.
+ * pace.
  */
 import { Effect } from "effect"
-import type { Dispatcher } from "undici"
+import type { HeaderFields } from "../http1/headerFields.ts"
+import { type Call, type Caller, failures } from "../http1/UpstreamConnection.ts"
 import type { Watchdog, Watched } from "../Watchdog.ts"
 
 /** Unread bytes at which the socket is paused. */
@@ -42,22 +43,19 @@ export interface ExchangeLimits {
 
 type Resume<A> = (effect: Effect.Effect<A, ExchangeError>) => void
 
-const describeError = (error: Error & { readonly code?: unknown }): string =>
-  typeof error.code === "string" ? error.code : error.name
-
 /**
- * undici calls the `on…` methods; the reader calls `take`. Everything happens on one thread, so plain fields are the
- * whole synchronisation.
+ * The connection calls the `on…` methods; the reader calls `take`. Everything happens on one thread, so plain fields are
+ * the whole synchronisation.
  */
-export class Exchange implements Dispatcher.DispatchHandler, Watched {
+export class Exchange implements Caller, Watched {
   status = 0
-  headers: Readonly<Record<string, string | Array<string> | undefined>> = {}
+  headers: HeaderFields = {}
 
   readonly #watchdog: Watchdog["Service"]
   readonly #limits: ExchangeLimits
   readonly #chunks: Array<Buffer> = []
   #queuedBytes = 0
-  #controller: Dispatcher.DispatchController | undefined
+  #call: Call | undefined
   #opened: Resume<void> | undefined
   #reader: Resume<Chunk> | undefined
   #waking = false
@@ -79,21 +77,19 @@ export class Exchange implements Dispatcher.DispatchHandler, Watched {
     this.#queueDue = watchdog.now() + limits.firstTokenMillis
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#controller = controller
-    // From here on the time is the model's; before, it was spent waiting for a connection.
-    this.#queueDue = undefined
-    if (this.status === 0) this.#firstTokenDue = this.#watchdog.now() + this.#limits.firstTokenMillis
-    if (this.#aborted) controller.abort(new Error("aborted"))
+  /** Makes the call whose answer this is. */
+  begin(call: (caller: Caller) => Call): void {
+    this.#watchdog.watch(this)
+    this.#call = call(this)
   }
 
-  onResponseStart(
-    _controller: Dispatcher.DispatchController,
-    status: number,
-    headers: Readonly<Record<string, string | Array<string> | undefined>>
-  ): void {
-    // An interim answer (1xx) is not the answer.
-    if (status < 200) return
+  onSent(): void {
+    // From here on the time is the model's; before, it was spent waiting for a connection.
+    this.#queueDue = undefined
+    this.#firstTokenDue = this.#watchdog.now() + this.#limits.firstTokenMillis
+  }
+
+  onHead(status: number, headers: HeaderFields): void {
     this.status = status
     this.headers = headers
     const opened = this.#opened
@@ -101,27 +97,24 @@ export class Exchange implements Dispatcher.DispatchHandler, Watched {
     opened?.(Effect.void)
   }
 
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  onData(chunk: Buffer): void {
     if (this.#releasedAt !== undefined) return
     this.#chunks.push(chunk)
     this.#queuedBytes += chunk.length
-    if (this.#queuedBytes >= highWaterBytes) controller.pause()
+    if (this.#queuedBytes >= highWaterBytes) this.#call?.pause()
     this.#wake()
   }
 
-  onResponseEnd(): void {
+  onEnd(): void {
     this.#ended = true
     this.#watchdog.unwatch(this)
     this.#wake()
   }
 
-  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    // Our own doing: whoever waited has left, and a failure would be held against the model.
-    if (this.#aborted) return
-    const code = describeError(error)
+  onFailure(code: string): void {
     this.#fail(
       new ExchangeError(
-        code === "UND_ERR_CONNECT_TIMEOUT" ? "connect" : "network",
+        code === failures.connectTimeout ? "connect" : "network",
         `The connection to the upstream failed (${code}).`
       )
     )
@@ -186,7 +179,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Watched {
       const chunk = second === undefined ? first : Buffer.concat(this.#chunks, this.#queuedBytes)
       this.#chunks.length = 0
       this.#queuedBytes = 0
-      if (this.#controller?.paused === true) this.#controller.resume()
+      if (this.#call?.paused === true) this.#call.resume()
       return Effect.succeed(chunk)
     }
     if (this.#failure !== undefined) return Effect.fail(this.#failure)
@@ -230,7 +223,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Watched {
     if (this.#ended || this.#failure !== undefined || this.#releasedAt !== undefined) return
     this.#releasedAt = this.#watchdog.now()
     this.#chunks.length = 0
-    if (this.#controller?.paused === true) this.#controller.resume()
+    if (this.#call?.paused === true) this.#call.resume()
   }
 
   /** The request is over: closes the connection unless its reader had all it wanted. */
@@ -243,7 +236,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Watched {
     this.#watchdog.unwatch(this)
     if (this.#ended || this.#aborted) return
     this.#aborted = true
-    this.#controller?.abort(new Error("aborted"))
+    this.#call?.abort()
   }
 
   #giveUp(cause: ExchangeError["cause"], message: string): void {

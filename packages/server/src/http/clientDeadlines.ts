@@ -2,30 +2,28 @@
  * Clients that do not read. An answer waits for its reader, so a reader who never comes would keep its connection, its
  * place and its upstream for ever.
  */
-import type { ServerResponse } from "node:http"
 import type { Socket } from "node:net"
 import type { DrainingServer } from "./DrainingServer.ts"
+import type { Outgoing } from "./PlainResponse.ts"
 
 /** How often answers are looked at that take longer than any may. */
 const sweepMillis = 1_000
 
 interface ClientDeadlines {
-  /** How long a client may take no byte of what is there for it. */
-  readonly stallMillis: number
   /** How long an answer may take from the request's head on, however slowly its client reads. */
   readonly responseMillis: number
 }
 
-export const cutStalledClients = (server: DrainingServer, { responseMillis, stallMillis }: ClientDeadlines): void => {
-  const answering = new Map<Socket, Set<ServerResponse>>()
-  const dueAt = new Map<ServerResponse, number>()
+export const cutStalledClients = (server: DrainingServer, { responseMillis }: ClientDeadlines): void => {
+  const answering = new Map<Socket, Set<Outgoing>>()
+  const dueAt = new Map<Outgoing, number>()
 
   const sweep = setInterval(() => {
     const time = performance.now()
     for (const [response, due] of dueAt) {
       // Answers begin in this order.
       if (due > time) break
-      response.socket?.destroy()
+      response.destroy()
     }
   }, sweepMillis)
   sweep.unref()
@@ -41,7 +39,7 @@ export const cutStalledClients = (server: DrainingServer, { responseMillis, stal
     })
   })
   // Node's own clock of a connection: it stands still while bytes go out, be it one by one.
-  server.setTimeout(stallMillis, (socket) => {
+  server.on("timeout", (socket) => {
     // Between two requests, or with bytes that nobody takes. A client that waits for its answer may wait.
     if (!answering.has(socket) || socket.writableLength > 0) socket.destroy()
   })

@@ -1,5 +1,5 @@
 /**
- * Chat completions, from Node's request to Node's response. Nearly every request is one, so they go past the
+ * Chat completions, from the request to its response. Nearly every request is one, so they go past the
  * framework's routing, contexts and streams; every other endpoint goes through them. Bytes in, bytes out: reads a
  * request, hands it to the router, and writes the answer as JSON or as a stream.
  */
@@ -13,15 +13,16 @@ import { logIdsOf, type Span } from "@llm-router/router/telemetry/Span"
 import { attributes } from "@llm-router/router/telemetry/spans"
 import { Watchdog } from "@llm-router/router/Watchdog"
 import { Cause, Effect, Fiber, Layer, type Scope } from "effect"
-import type { IncomingMessage, ServerResponse } from "node:http"
 import { ServerSettings } from "../ServerSettings.ts"
 import { spanOf } from "../telemetry/httpRequests.ts"
 import { Admission } from "./Admission.ts"
 import { clientRule } from "./authorization.ts"
-import { NodeServer } from "./DrainingServer.ts"
+import { type Incoming, NodeServer } from "./DrainingServer.ts"
 import { type EdgeError, internalError, wireErrorOf } from "./errors.ts"
 import { KeyLimits } from "./KeyLimits.ts"
 import { isLong, lingeringEnd } from "./lingeringEnd.ts"
+import { PlainRequest } from "./plainRequest.ts"
+import type { Outgoing } from "./PlainResponse.ts"
 import { planView } from "./plan.ts"
 import { readingTurns } from "./readingTurns.ts"
 import { jsonBody, requestIdOf } from "./request.ts"
@@ -41,7 +42,7 @@ const asksForDryRun = (header: string | ReadonlyArray<string> | undefined): bool
   header !== undefined && !/^(?:false|0|no|off|)$/i.test(String(header).trim())
 
 /** What a request asks for, if it is a chat request. */
-const kindOf = ({ headers, httpVersion, method, url = "" }: IncomingMessage): Kind | undefined => {
+const kindOf = ({ headers, httpVersion, method, url = "" }: Incoming): Kind | undefined => {
   // Without a host, a request of HTTP/1.1 is for nobody, which the edge says.
   if (method !== "POST" || (headers.host === undefined && httpVersion === "1.1")) return undefined
   const query = url.indexOf("?")
@@ -52,7 +53,7 @@ const kindOf = ({ headers, httpVersion, method, url = "" }: IncomingMessage): Ki
 const stringOf = (header: string | ReadonlyArray<string> | undefined): string | undefined =>
   typeof header === "string" ? header : header?.[0]
 
-const signalsOf = ({ headers }: IncomingMessage, keyId: string): ClientSignals => ({
+const signalsOf = ({ headers }: Incoming, keyId: string): ClientSignals => ({
   keyId,
   userAgent: headers["user-agent"] ?? "",
   sessionId: stringOf(headers["x-session-id"]),
@@ -64,8 +65,8 @@ const signalsOf = ({ headers }: IncomingMessage, keyId: string): ClientSignals =
 interface Call {
   readonly id: string
   readonly kind: Kind
-  readonly request: IncomingMessage
-  readonly response: ServerResponse
+  readonly request: Incoming
+  readonly response: Outgoing
   readonly span: Span | undefined
   /** Of every answer to it, errors too. */
   readonly headers: Headers
@@ -173,7 +174,7 @@ export const CompletionsLive = Layer.effectDiscard(
       })
 
     const refuse = ({ headers, request, response }: Call, error: EdgeError): Effect.Effect<void> =>
-      isLong(request)
+      !(request instanceof PlainRequest) && isLong(request)
         ? writeError(
             response,
             wireErrorOf(error),
@@ -226,9 +227,7 @@ export const CompletionsLive = Layer.effectDiscard(
     const scope = yield* Effect.scope
     const run = Effect.runForkWith(yield* Effect.context<never>())
 
-    server.take((request, response) => {
-      const kind = kindOf(request)
-      if (kind === undefined) return false
+    const begun = (request: Incoming, response: Outgoing, kind: Kind) => {
       const id = requestIdOf(request.headers)
       const headers: Headers = sandbox ? { "x-request-id": id, "x-router-sandbox": "true" } : { "x-request-id": id }
       const span = spanOf(request)
@@ -243,7 +242,11 @@ export const CompletionsLive = Layer.effectDiscard(
           if (!response.writableEnded) fiber.interruptUnsafe()
         })
       }
-      return true
+    }
+
+    server.take((request) => {
+      const kind = kindOf(request)
+      return kind && ((response) => begun(request, response, kind))
     })
   })
 )

@@ -5,7 +5,8 @@
  * long (nginx's `lingering_close`).
  */
 import { Effect } from "effect"
-import type { IncomingMessage, ServerResponse } from "node:http"
+import type { IncomingMessage } from "node:http"
+import type { Outgoing } from "./PlainResponse.ts"
 import type { Turn } from "./readingTurns.ts"
 
 /** Up to here the rest of a request is read to its end, and the connection lives on. */
@@ -22,7 +23,7 @@ export const isLong = ({ complete, headers }: IncomingMessage): boolean =>
 /** Hands out a whole answer, whose head says how long it is, and ends it when its request does or time is up. */
 export const lingeringEnd =
   (request: IncomingMessage, turn: Turn, after: (delayMillis: number, callback: () => void) => () => void) =>
-  (response: ServerResponse, last: Buffer | string): Effect.Effect<void> =>
+  (response: Outgoing, last: Buffer | string): Effect.Effect<void> =>
     Effect.sync(() => {
       let left = discardedBytes
       const onData = (part: Buffer) => {

@@ -1,8 +1,9 @@
 /** Requests that are not HTTP enough to reach a route: they get the envelope too, and the connection ends. */
-import type { ServerResponse } from "node:http"
+import { IncomingMessage } from "node:http"
 import type { Duplex } from "node:stream"
 import type { DrainingServer } from "./DrainingServer.ts"
 import { wireError, type WireError } from "./errors.ts"
+import type { Outgoing } from "./PlainResponse.ts"
 
 const statusOf = (code: string | undefined): readonly [status: number, reason: string, message: string] => {
   switch (code) {
@@ -20,14 +21,15 @@ const mostHeaders = 100
 /** How long a client has to take its answer before the connection is reset over what it still sends. */
 const lingerMillis = 500
 
-const answerWhole = (response: ServerResponse, { body, status }: WireError): void => {
+const answerWhole = (response: Outgoing, { body, status }: WireError): void => {
   const text = JSON.stringify(body)
   const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(text) }
-  response.writeHead(status, { ...headers, connection: "close" }).end(text)
+  response.writeHead(status, { ...headers, connection: "close" })
+  response.end(text)
 }
 
 export const answerMalformedRequests = (server: DrainingServer): void => {
-  const answers = new WeakMap<Duplex, ServerResponse>()
+  const answers = new WeakMap<Duplex, Outgoing>()
   server.watch(({ socket }, response) => {
     answers.set(socket, response)
     response.once("close", () => answers.delete(socket))
@@ -36,12 +38,11 @@ export const answerMalformedRequests = (server: DrainingServer): void => {
     answerWhole(response, wireError(417, "invalid_request_error", null, "No expectation but 100-continue can be met."))
   })
   server.maxHeadersCount = mostHeaders + 1
-  server.take(({ rawHeaders }, response) => {
+  server.take((request) => {
     // Names and values take turns.
-    if (rawHeaders.length <= 2 * mostHeaders) return false
+    if (!(request instanceof IncomingMessage) || request.rawHeaders.length <= 2 * mostHeaders) return undefined
     const message = `The request has more than ${mostHeaders} headers.`
-    answerWhole(response, wireError(431, "invalid_request_error", null, message))
-    return true
+    return (response) => answerWhole(response, wireError(431, "invalid_request_error", null, message))
   })
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
     // Amid another answer these bytes would be taken for a part of it.

@@ -5,8 +5,11 @@ import { JsonLimitScan, type JsonLimits, requestLimits } from "@llm-router/domai
 import { InvalidRequest, type Overloaded } from "@llm-router/domain/RouterError"
 import { Effect } from "effect"
 import { randomUUID } from "node:crypto"
-import type { IncomingMessage, ServerResponse } from "node:http"
+import { type IncomingMessage, ServerResponse } from "node:http"
 import { noRoomForBody, type Ticket } from "./Admission.ts"
+import type { Incoming } from "./DrainingServer.ts"
+import { PlainRequest } from "./plainRequest.ts"
+import type { Outgoing } from "./PlainResponse.ts"
 import type { ReadingTurns } from "./readingTurns.ts"
 
 /** As Node and the framework give them: in lower case, one value each but for few. */
@@ -41,8 +44,8 @@ export interface BodyBounds {
 
 /** The bytes of a JSON body, within its limits. Whether they are JSON is the reader's to see. */
 export const jsonBody = (
-  request: IncomingMessage,
-  response: ServerResponse,
+  request: Incoming,
+  response: Outgoing,
   bounds: BodyBounds
 ): Effect.Effect<Buffer, InvalidRequest | Overloaded> => {
   if (!isJsonType(request.headers["content-type"] ?? "")) return Effect.fail(unsupportedMediaType())
@@ -52,8 +55,16 @@ export const jsonBody = (
   if (Number(request.headers["content-length"] ?? 0) > bounds.maxBytes) {
     return Effect.fail(bodyTooLarge(bounds.maxBytes, "ROUTER_MAX_BODY_BYTES"))
   }
-  if (request.headers.expect !== undefined) response.writeContinue()
+  if (request instanceof PlainRequest) return wholeBody(request.body, bounds)
+  if (request.headers.expect !== undefined && response instanceof ServerResponse) response.writeContinue()
   return readBody(request, bounds)
+}
+
+/** A body that came with its request. */
+const wholeBody = (body: Buffer, { ticket }: BodyBounds): Effect.Effect<Buffer, InvalidRequest | Overloaded> => {
+  if (!ticket.hold(body.length)) return Effect.fail(noRoomForBody)
+  const problem = limitProblem(body)
+  return problem === undefined ? Effect.succeed(body) : Effect.fail(problem)
 }
 
 /** Reads a body up to its bounds. What is over them is refused while it comes, not after. */

@@ -1,12 +1,12 @@
-/** Answers written straight to Node's response, at the pace of whoever reads them. */
+/** Answers written straight to the response, at the pace of whoever reads them. */
 import { Effect } from "effect"
-import type { ServerResponse } from "node:http"
 import type { WireError } from "./errors.ts"
+import type { Outgoing } from "./PlainResponse.ts"
 
 export type Headers = Readonly<Record<string, string>>
 
 /** Waits until the client has taken what was written, or has left. */
-const flushed = (response: ServerResponse, event: "drain" | "finish"): Effect.Effect<void> =>
+const flushed = (response: Outgoing, event: "drain" | "finish"): Effect.Effect<void> =>
   Effect.callback<void>((resume) => {
     const settle = () => {
       stop()
@@ -20,18 +20,18 @@ const flushed = (response: ServerResponse, event: "drain" | "finish"): Effect.Ef
   })
 
 /** The next piece of a stream; `undefined` when there is no need to wait before the one after it. */
-export const writePiece = (response: ServerResponse, piece: Buffer): Effect.Effect<void> | undefined =>
+export const writePiece = (response: Outgoing, piece: Buffer): Effect.Effect<void> | undefined =>
   response.write(piece) ? undefined : flushed(response, "drain")
 
 /** The end of an answer. One that is still in memory counts as under way. */
-export const writeEnd = (response: ServerResponse, last: Buffer | string): Effect.Effect<void> => {
+export const writeEnd = (response: Outgoing, last: Buffer | string): Effect.Effect<void> => {
   response.end(last)
   return response.writableNeedDrain ? flushed(response, "finish") : Effect.void
 }
 
 /** A whole answer in JSON. */
 export const writeJson = (
-  response: ServerResponse,
+  response: Outgoing,
   status: number,
   headers: Headers,
   body: Buffer | string,
@@ -46,7 +46,7 @@ export const writeJson = (
 }
 
 export const writeError = (
-  response: ServerResponse,
+  response: Outgoing,
   { body, retryAfter, status }: WireError,
   headers: Headers,
   end = writeEnd

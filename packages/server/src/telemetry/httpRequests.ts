@@ -5,8 +5,7 @@
 import type { Span } from "@llm-router/router/telemetry/Span"
 import { attributes, spanNames } from "@llm-router/router/telemetry/spans"
 import type { TelemetryService } from "@llm-router/router/telemetry/Telemetry"
-import type { IncomingMessage } from "node:http"
-import type { DrainingServer } from "../http/DrainingServer.ts"
+import type { DrainingServer, Incoming } from "../http/DrainingServer.ts"
 import { routeOf } from "../http/routes.ts"
 
 const methods: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
@@ -17,7 +16,7 @@ const zeroStatuses = ["200", "429", "500", "502", "503", "504"]
 const spans = new WeakMap<object, Span>()
 
 /** The span of a request, where it has one. */
-export const spanOf = (request: IncomingMessage): Span | undefined => spans.get(request)
+export const spanOf = (request: Incoming): Span | undefined => spans.get(request)
 
 const first = (header: string | Array<string> | undefined): string | undefined =>
   typeof header === "object" ? header.join(",") : header
@@ -28,7 +27,7 @@ export const measure = (server: DrainingServer, { metrics, tracer }: TelemetrySe
     for (const status of zeroStatuses) metrics.httpDuration.at("POST", route, status, "http")
   }
 
-  const begun = (request: IncomingMessage, method: string, route: string): Span | undefined => {
+  const begun = (request: Incoming, method: string, route: string): Span | undefined => {
     if (tracer === undefined || method !== "POST" || !tracedRoutes.has(route)) return undefined
     const { headers } = request
     const span = tracer.serverSpan(

@@ -1,0 +1,59 @@
+/**
+ * The header fields of a message of HTTP/1.1 (RFC 9112, 5), for the two ends of a chat request: the client's request and
+ * the upstream's answer. Strict: a head that could be read in two ways is none.
+ */
+
+/** By name in lower case. */
+export type HeaderFields = Readonly<Record<string, string>>
+
+/** The two bytes that end a line, twice. */
+export const headEnd = Buffer.from("\r\n\r\n")
+
+const space = 0x20
+const tab = 0x09
+
+/** What a head must not have: a control character, half an end of line. */
+const unclear = /[^\t\x20-\x7e\x80-\xff\r\n]|\r(?!\n)|(?<!\r)\n/
+const fieldName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
+
+/** Nothing that ends a line may get into a field that is sent. */
+export const isFieldValue = (value: string): boolean => !/[^\t\x20-\x7e\x80-\xff]/.test(value)
+
+const isBlank = (code: number): boolean => code === space || code === tab
+
+/** The value from `start` to `end`, without the blanks around it. */
+const valueOf = (head: string, start: number, end: number): string => {
+  while (start < end && isBlank(head.charCodeAt(start))) start++
+  while (end > start && isBlank(head.charCodeAt(end - 1))) end--
+  return head.slice(start, end)
+}
+
+/**
+ * The fields of a head, Latin-1 without the empty line that ends it. `firstLineEnd` is where its first line ends. A name
+ * that comes again has its values `joined` by a comma, or makes it no head.
+ */
+export const headerFieldsOf = (
+  head: string,
+  firstLineEnd: number,
+  repeated: "joined" | "refused"
+): HeaderFields | undefined => {
+  if (unclear.test(head)) return undefined
+  const fields: Record<string, string> = {}
+  let end = firstLineEnd
+  while (end < head.length) {
+    const start = end + 2
+    const next = head.indexOf("\r\n", start)
+    end = next < 0 ? head.length : next
+    const colon = head.indexOf(":", start)
+    if (colon < 0 || colon > end) return undefined
+    const name = head.slice(start, colon).toLowerCase()
+    if (!fieldName.test(name)) return undefined
+    const value = valueOf(head, colon + 1, end)
+    const before = fields[name]
+    if (before === undefined) fields[name] = value
+    else if (repeated === "joined") fields[name] = `${before}, ${value}`
+    // Tools that have a default send it beside their user's. Of two the first counts, as in Node.
+    else if (name !== "content-type") return undefined
+  }
+  return fields
+}

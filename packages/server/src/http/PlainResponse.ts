@@ -1,0 +1,137 @@
+/**
+ * The answer to a plain request, written to its socket: by a length, or in chunks. It has what the router uses of Node's
+ * response, under the same names; head and first bytes go out together.
+ */
+import { isFieldValue } from "@llm-router/router/http1/headerFields"
+import { EventEmitter } from "node:events"
+import { STATUS_CODES } from "node:http"
+import type { Socket } from "node:net"
+
+/** What the router uses of a response, Node's or its own. */
+export interface Outgoing {
+  readonly statusCode: number
+  readonly headersSent: boolean
+  readonly writableEnded: boolean
+  readonly writableFinished: boolean
+  readonly writableNeedDrain: boolean
+  readonly writeHead: (status: number, headers: Readonly<Record<string, string | number>>) => unknown
+  readonly write: (piece: Buffer | string) => boolean
+  readonly end: (last?: Buffer | string) => unknown
+  readonly destroy: () => unknown
+  readonly on: (event: "close" | "drain" | "finish", listener: () => void) => Outgoing
+  readonly once: (event: "close" | "drain" | "finish", listener: () => void) => Outgoing
+  readonly off: (event: "close" | "drain" | "finish", listener: () => void) => Outgoing
+}
+
+const lineEnd = "\r\n"
+const lastChunk = "0\r\n\r\n"
+/** A larger piece is not worth copying between what stands around it. */
+const copiedBytes = 64 * 1024
+
+let dateSecond = 0
+let dateLine = ""
+
+/** As Node has it: made once a second. */
+const date = (): string => {
+  const second = Math.trunc(Date.now() / 1000)
+  if (second !== dateSecond) {
+    dateSecond = second
+    dateLine = `date: ${new Date(second * 1000).toUTCString()}\r\n`
+  }
+  return dateLine
+}
+
+const isBytes = (piece: Buffer | string): piece is Buffer => typeof piece !== "string"
+
+export class PlainResponse extends EventEmitter<{ close: []; drain: []; finish: [] }> implements Outgoing {
+  statusCode = 200
+  headersSent = false
+  writableEnded = false
+  writableFinished = false
+
+  readonly #socket: Socket
+  /** The lines of every head about the connection. */
+  readonly #connectionLines: string
+  /** Written before the next bytes. */
+  #head = ""
+  #hasLength = false
+  #closes = false
+
+  constructor(socket: Socket, connectionLines: string) {
+    super()
+    this.#socket = socket
+    this.#connectionLines = connectionLines
+  }
+
+  /** The connection ends behind the answer. */
+  get closes(): boolean {
+    return this.#closes
+  }
+
+  get writableNeedDrain(): boolean {
+    return this.#socket.writableNeedDrain
+  }
+
+  writeHead(status: number, headers: Readonly<Record<string, string | number>>): this {
+    let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n`
+    for (const name in headers) {
+      const value = String(headers[name])
+      if (!isFieldValue(value)) throw new TypeError(`The header ${name} has a character that no header may have.`)
+      head += `${name}: ${value}\r\n`
+    }
+    this.#hasLength = headers["content-length"] !== undefined
+    this.#closes = headers["connection"] === "close"
+    this.#head = `${head}${date()}${this.#closes ? "" : this.#connectionLines}${this.#hasLength ? "" : "transfer-encoding: chunked\r\n"}\r\n`
+    this.statusCode = status
+    this.headersSent = true
+    return this
+  }
+
+  /** False when the client should take what there is before more is written. */
+  write(piece: Buffer | string): boolean {
+    const length = Buffer.byteLength(piece)
+    if (length === 0) return true
+    return this.#hasLength
+      ? this.#send(this.#head, piece, length, "")
+      : this.#send(`${this.#head}${length.toString(16)}${lineEnd}`, piece, length, lineEnd)
+  }
+
+  end(last: Buffer | string = ""): this {
+    if (this.writableEnded) return this
+    this.writableEnded = true
+    const length = Buffer.byteLength(last)
+    const sent = (error?: Error | null) => {
+      if (error !== undefined && error !== null) return
+      this.writableFinished = true
+      this.emit("finish")
+      this.emit("close")
+    }
+    if (this.#hasLength) this.#send(this.#head, last, length, "", sent)
+    else if (length === 0) this.#send(this.#head, "", 0, lastChunk, sent)
+    else this.#send(`${this.#head}${length.toString(16)}${lineEnd}`, last, length, lineEnd + lastChunk, sent)
+    return this
+  }
+
+  destroy(): void {
+    this.#socket.destroy()
+  }
+
+  /** One write for one answer, or for one piece of it. */
+  #send(before: string, piece: Buffer | string, length: number, after: string, sent?: (error?: Error | null) => void) {
+    this.#head = ""
+    if (length > copiedBytes) {
+      this.#socket.cork()
+      if (before !== "") this.#socket.write(before, "latin1")
+      const flowing = this.#socket.write(piece, after === "" ? sent : undefined)
+      if (after !== "") this.#socket.write(after, "latin1", sent)
+      this.#socket.uncork()
+      return flowing
+    }
+    const message = Buffer.allocUnsafe(before.length + length + after.length)
+    message.write(before, "latin1")
+    if (isBytes(piece)) piece.copy(message, before.length)
+    else message.write(piece, before.length, "utf8")
+    message.write(after, before.length + length, "latin1")
+    return this.#socket.write(message, sent)
+  }
+}

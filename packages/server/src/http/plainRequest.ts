@@ -1,0 +1,60 @@
+/**
+ * The requests that nearly all clients send, read without Node's parser: a POST with a length, whose head came in one
+ * piece and can be read in one way only. Whatever is otherwise is no plain request, and Node's to read or to refuse.
+ */
+import { headEnd, type HeaderFields, headerFieldsOf } from "@llm-router/router/http1/headerFields"
+import type { Socket } from "node:net"
+
+/** As much of a head as Node takes (`maxHeaderSize`), and as many fields as `malformed.ts` lets pass. */
+const longestHeadBytes = 16 * 1024
+const mostFields = 100
+/** A longer body is read at the pace of its turns, by Node's parser. */
+const longestBodyBytes = 256 * 1024
+
+const requestLine = /^POST (\/[!-~]*) HTTP\/1\.1$/
+const digits = /^\d{1,9}$/
+/** Each asks for something that only Node's server does. */
+const special = ["transfer-encoding", "expect", "upgrade", "trailer"] as const
+
+export interface PlainHead {
+  readonly url: string
+  readonly headers: HeaderFields
+  /** Bytes of the head, with the empty line that ends it, and of the body behind it. */
+  readonly headBytes: number
+  readonly bodyBytes: number
+}
+
+export const plainHeadOf = (bytes: Buffer): PlainHead | undefined => {
+  const end = bytes.indexOf(headEnd)
+  if (end < 0 || end > longestHeadBytes) return undefined
+  const head = bytes.toString("latin1", 0, end)
+  const lineEnd = head.indexOf("\r\n")
+  const url = lineEnd < 0 ? undefined : requestLine.exec(head.slice(0, lineEnd))?.[1]
+  if (url === undefined) return undefined
+  const headers = headerFieldsOf(head, lineEnd, "refused")
+  if (headers === undefined || headers["host"] === undefined) return undefined
+  const length = headers["content-length"]
+  const connection = headers["connection"]
+  if (length === undefined || !digits.test(length) || Number(length) > longestBodyBytes) return undefined
+  if (connection !== undefined && connection.toLowerCase() !== "keep-alive") return undefined
+  if (special.some((name) => headers[name] !== undefined) || Object.keys(headers).length > mostFields) return undefined
+  return { url, headers, headBytes: end + headEnd.length, bodyBytes: Number(length) }
+}
+
+/** What the router looks at of Node's requests, and the body. */
+export class PlainRequest {
+  readonly method = "POST"
+  readonly httpVersion = "1.1"
+  readonly complete = true
+  readonly url: string
+  readonly headers: HeaderFields
+  readonly body: Buffer
+  readonly socket: Socket
+
+  constructor({ headers, url }: PlainHead, body: Buffer, socket: Socket) {
+    this.url = url
+    this.headers = headers
+    this.body = body
+    this.socket = socket
+  }
+}
