@@ -1,5 +1,5 @@
 /**
- * One timer for all upstream exchanges: every few milliseconds it asks each watched one whether its time is up.
+ * One timer for all upstream exchanges: every few milliseconds it asks each watched one whose time may be up.
  * A fiber and a timer of its own for every request would cost more than the rest of the request's bookkeeping.
  */
 import { Clock, Context, Effect, Latch, Layer } from "effect"
@@ -7,16 +7,21 @@ import { Clock, Context, Effect, Latch, Layer } from "effect"
 /** How late a deadline may be noticed. Deadlines are seconds; tests use hundreds of milliseconds. */
 const tickMillis = 20
 
-/** Something with deadlines. `check` is called about every 20 ms with the time and acts on what is due. */
+/** Something with deadlines, in milliseconds since the epoch. */
 export interface Watched {
-  readonly check: (nowMillis: number) => void
+  /**
+   * Acts on what is due, and says when it wants to be asked again: at its next deadline, or before. Nearly all have
+   * seconds to go, and looking at each of thousands takes its memory into the processor's caches in place of others'.
+   */
+  readonly check: (nowMillis: number) => number
 }
 
 export class Watchdog extends Context.Service<
   Watchdog,
   {
     readonly now: () => number
-    readonly watch: (watched: Watched) => void
+    /** From `due` on, in place of what it said before; without it from the next tick on. */
+    readonly watch: (watched: Watched, due?: number) => void
     readonly unwatch: (watched: Watched) => void
     /** Calls back once after the delay, unless cancelled. */
     readonly after: (delayMillis: number, callback: () => void) => () => void
@@ -26,34 +31,44 @@ export class Watchdog extends Context.Service<
     Watchdog,
     Effect.gen(function* () {
       const clock = yield* Clock.Clock
-      const active = new Set<Watched>()
+      const dues = new Map<Watched, number>()
       const occupied = Latch.makeUnsafe(false)
       const now = () => clock.currentTimeMillisUnsafe()
 
-      const watch = (watched: Watched) => {
-        active.add(watched)
+      const watch = (watched: Watched, due = 0) => {
+        dues.set(watched, due)
         occupied.openUnsafe()
       }
       const unwatch = (watched: Watched) => {
-        active.delete(watched)
+        dues.delete(watched)
+      }
+
+      /** Asks those whose time has come; gives what is broken. */
+      const tick = (time: number): ReadonlyArray<unknown> => {
+        const defects: Array<unknown> = []
+        dues.forEach((due, watched) => {
+          if (time < due) return
+          try {
+            const next = watched.check(time)
+            if (dues.has(watched)) dues.set(watched, next)
+          } catch (defect) {
+            // One that is broken must not take everybody's deadlines with it.
+            dues.delete(watched)
+            defects.push(defect)
+          }
+        })
+        return defects
       }
 
       yield* Effect.gen(function* () {
         while (true) {
-          if (active.size === 0) {
+          if (dues.size === 0) {
             occupied.closeUnsafe()
             yield* occupied.await
           }
           yield* Effect.sleep(tickMillis)
-          const time = now()
-          for (const watched of active) {
-            try {
-              watched.check(time)
-            } catch (defect) {
-              // One that is broken must not take everybody's deadlines with it.
-              active.delete(watched)
-              yield* Effect.logError("A deadline's check failed and is not made again.", defect)
-            }
+          for (const defect of tick(now())) {
+            yield* Effect.logError("A deadline's check failed and is not made again.", defect)
           }
         }
       }).pipe(Effect.forkScoped({ startImmediately: true }))
@@ -63,15 +78,14 @@ export class Watchdog extends Context.Service<
         watch,
         unwatch,
         after: (delayMillis, callback) => {
-          const due = now() + delayMillis
           const watched: Watched = {
             check: (time) => {
-              if (time < due) return
               unwatch(watched)
               callback()
+              return time
             }
           }
-          watch(watched)
+          watch(watched, now() + delayMillis)
           return () => unwatch(watched)
         }
       })

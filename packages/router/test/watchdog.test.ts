@@ -67,11 +67,37 @@ describe("after", () => {
 })
 
 describe("watch", () => {
-  it.effect("asks every 20 ms with the time, until unwatched", () =>
+  it.effect("asks at the next tick, and from then on when it is told to", () =>
+    Effect.gen(function* () {
+      const { watch } = yield* Watchdog
+      const times: Array<number> = []
+      const watched = {
+        check: (time: number) => {
+          times.push(time)
+          return time + 50
+        }
+      }
+      watch(watched)
+      yield* TestClock.adjust("200 millis")
+      assert.deepStrictEqual(times, [20, 80, 140, 200])
+      watch(watched, 1000)
+      yield* TestClock.adjust("799 millis")
+      assert.strictEqual(times.length, 4)
+      yield* TestClock.adjust("1 millis")
+      assert.deepStrictEqual(times.slice(4), [1000])
+    }).pipe(withWatchdog)
+  )
+
+  it.effect("asks every 20 ms with the time what is always due, until unwatched", () =>
     Effect.gen(function* () {
       const { watch, unwatch } = yield* Watchdog
       const times: Array<number> = []
-      const watched = { check: (time: number) => void times.push(time) }
+      const watched = {
+        check: (time: number) => {
+          times.push(time)
+          return time
+        }
+      }
       watch(watched)
       yield* TestClock.adjust("100 millis")
       assert.deepStrictEqual(times, [20, 40, 60, 80, 100])
@@ -101,7 +127,7 @@ describe("watch", () => {
       const scope = yield* Scope.make()
       const times: Array<number> = []
       const { watch } = yield* Effect.provide(Watchdog, Watchdog.layer, { local: true }).pipe(Scope.provide(scope))
-      watch({ check: (time) => void times.push(time) })
+      watch({ check: (time) => times.push(time) })
       yield* Scope.close(scope, Exit.void)
       yield* TestClock.adjust("1 second")
       assert.deepStrictEqual(times, [])

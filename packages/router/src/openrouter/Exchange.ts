@@ -121,34 +121,40 @@ export class Exchange implements Caller, Watched {
   }
 
   /** The watchdog's call: fails what is overdue, and tells a waiting reader of a long silence. */
-  check(now: number): void {
+  check(now: number): number {
     if (this.#releasedAt !== undefined) {
       if (now - this.#releasedAt >= drainMillis) this.abort()
-      return
+      return this.#releasedAt + drainMillis
     }
-    if (now >= this.#limits.requestDue) {
+    const { firstTokenMillis, idleMillis, keepAliveMillis, requestDue } = this.#limits
+    // Whatever begins from now on is not due before.
+    const soonest = Math.min(requestDue, now + Math.min(idleMillis, keepAliveMillis))
+    if (now >= requestDue) {
       this.#giveUp("request", "The request took longer than it may.")
-      return
+      return soonest
     }
     if (this.#queueDue !== undefined) {
       if (now >= this.#queueDue) this.#giveUp("queue", "No connection to the upstream became free in time.")
-      return
+      return Math.min(soonest, this.#queueDue)
     }
     if (this.#firstTokenDue !== undefined) {
-      if (now >= this.#firstTokenDue) {
-        this.#giveUp("first_token", `No first token within ${this.#limits.firstTokenMillis} ms.`)
-      }
-      return
+      if (now >= this.#firstTokenDue) this.#giveUp("first_token", `No first token within ${firstTokenMillis} ms.`)
+      return Math.min(soonest, this.#firstTokenDue)
     }
     const reader = this.#reader
-    if (reader === undefined || this.#waitingSince === undefined) return
-    if (now - this.#waitingSince >= this.#limits.idleMillis) {
-      this.#giveUp("idle", `Nothing came for ${this.#limits.idleMillis} ms.`)
-    } else if (now - this.#silentSince >= this.#limits.keepAliveMillis) {
+    // A silence that only comments broke goes on while the reader is away.
+    if (reader === undefined || this.#waitingSince === undefined) return this.#onlyComments ? now : soonest
+    if (now - this.#waitingSince >= idleMillis) {
+      this.#giveUp("idle", `Nothing came for ${idleMillis} ms.`)
+      return soonest
+    }
+    if (now - this.#silentSince >= keepAliveMillis) {
       this.#silentSince = now
       this.#reader = undefined
       reader(Effect.succeed(silence))
+      return soonest
     }
+    return Math.min(soonest, this.#waitingSince + idleMillis, this.#silentSince + keepAliveMillis)
   }
 
   /** Waits for the status and headers. */
@@ -222,6 +228,7 @@ export class Exchange implements Caller, Watched {
   release(): void {
     if (this.#ended || this.#failure !== undefined || this.#releasedAt !== undefined) return
     this.#releasedAt = this.#watchdog.now()
+    this.#watchdog.watch(this, this.#releasedAt + drainMillis)
     this.#chunks.length = 0
     if (this.#call?.paused === true) this.#call.resume()
   }
