@@ -23,7 +23,7 @@ const mostSizeDigits = 13
 const carriageReturn = 0x0d
 const lineFeed = 0x0a
 
-const statusLine = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: |$)/
+const statusLine = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/
 const digits = /^\d{1,15}$/
 
 const none = Buffer.alloc(0)

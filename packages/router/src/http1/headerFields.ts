@@ -12,12 +12,11 @@ export const headEnd = Buffer.from("\r\n\r\n")
 const space = 0x20
 const tab = 0x09
 
-/** What a head must not have: a control character, half an end of line. */
-const unclear = /[^\t\x20-\x7e\x80-\xff\r\n]|\r(?!\n)|(?<!\r)\n/
 const fieldName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
+const notInValue = /[^\t\x20-\x7e\x80-\xff]/
 
-/** Nothing that ends a line may get into a field that is sent. */
-export const isFieldValue = (value: string): boolean => !/[^\t\x20-\x7e\x80-\xff]/.test(value)
+/** Neither control characters nor half an end of line, in what comes and in what is sent. */
+export const isFieldValue = (value: string): boolean => !notInValue.test(value)
 
 const isBlank = (code: number): boolean => code === space || code === tab
 
@@ -37,7 +36,6 @@ export const headerFieldsOf = (
   firstLineEnd: number,
   repeated: "joined" | "refused"
 ): HeaderFields | undefined => {
-  if (unclear.test(head)) return undefined
   const fields: Record<string, string> = {}
   let end = firstLineEnd
   while (end < head.length) {
@@ -49,6 +47,7 @@ export const headerFieldsOf = (
     const name = head.slice(start, colon).toLowerCase()
     if (!fieldName.test(name)) return undefined
     const value = valueOf(head, colon + 1, end)
+    if (notInValue.test(value)) return undefined
     const before = fields[name]
     if (before === undefined) fields[name] = value
     else if (repeated === "joined") fields[name] = `${before}, ${value}`

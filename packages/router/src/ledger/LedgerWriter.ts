@@ -41,6 +41,9 @@ const rowsPerBatch = 256
  * load fewer, larger commits cost less. An entry that comes alone is written at once.
  */
 const millisPerBatch = 5
+/** Where many come in that time, each of them pays less for its share of a commit if twice as many share it. */
+const rowsOfLoad = 16
+const millisPerBatchUnderLoad = 10
 /** What is made of a batch is short-lived; by default a thread keeps some 100 MB for such things. */
 const resourceLimits = { maxYoungGenerationSizeMb: 16 }
 /** Longer than SQLite waits for another process to leave the file alone. */
@@ -73,6 +76,7 @@ export class LedgerWriter {
   #singly = 0
   #pruneBefore: number | undefined
   #listeners: Array<() => void> = []
+  #lastRows = 0
   /** By the machine's clock: how often the disk is synced is no matter of the program's time. */
   #lastWrite = Number.NEGATIVE_INFINITY
   #pause: NodeJS.Timeout | undefined
@@ -159,7 +163,8 @@ export class LedgerWriter {
   #pump(): void {
     if (this.#busySince !== undefined) return
     const queued = this.#queue.length - this.#head
-    const pause = this.#lastWrite + millisPerBatch - performance.now()
+    const spacing = this.#lastRows >= rowsOfLoad ? millisPerBatchUnderLoad : millisPerBatch
+    const pause = this.#lastWrite + spacing - performance.now()
     const isWorthIt = queued < rowsPerBatch && this.#waiters.length < this.#options.underWay()
     if (queued > 0 && isWorthIt && pause > 0 && !this.#closing && this.#singly === 0) {
       if (this.#pause !== undefined) return
@@ -172,6 +177,7 @@ export class LedgerWriter {
     if (queued > 0) {
       this.#lastWrite = performance.now()
       this.#sent = Math.min(queued, this.#singly > 0 ? 1 : rowsPerBatch)
+      this.#lastRows = this.#sent
       this.#post({ _tag: "Write", rows: this.#queue.slice(this.#head, this.#head + this.#sent) })
     } else if (this.#pruneBefore !== undefined && this.#problem === undefined) {
       this.#post({ _tag: "Prune", beforeMillis: this.#pruneBefore })

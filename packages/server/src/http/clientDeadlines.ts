@@ -15,7 +15,8 @@ interface ClientDeadlines {
 }
 
 export const cutStalledClients = (server: DrainingServer, { responseMillis }: ClientDeadlines): void => {
-  const answering = new Map<Socket, Set<Outgoing>>()
+  /** How many answers are under way on a connection. */
+  const answering = new Map<Socket, number>()
   const dueAt = new Map<Outgoing, number>()
 
   const sweep = setInterval(() => {
@@ -29,13 +30,13 @@ export const cutStalledClients = (server: DrainingServer, { responseMillis }: Cl
   sweep.unref()
 
   server.watch(({ socket }, response) => {
-    const pending = answering.get(socket) ?? new Set()
-    answering.set(socket, pending.add(response))
+    answering.set(socket, (answering.get(socket) ?? 0) + 1)
     dueAt.set(response, performance.now() + responseMillis)
     response.once("close", () => {
       dueAt.delete(response)
-      pending.delete(response)
-      if (pending.size === 0) answering.delete(socket)
+      const others = (answering.get(socket) ?? 1) - 1
+      if (others === 0) answering.delete(socket)
+      else answering.set(socket, others)
     })
   })
   // Node's own clock of a connection: it stands still while bytes go out, be it one by one.

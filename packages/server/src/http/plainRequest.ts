@@ -37,7 +37,8 @@ export const plainHeadOf = (bytes: Buffer): PlainHead | undefined => {
   const connection = headers["connection"]
   if (length === undefined || !digits.test(length) || Number(length) > longestBodyBytes) return undefined
   if (connection !== undefined && connection.toLowerCase() !== "keep-alive") return undefined
-  if (special.some((name) => headers[name] !== undefined) || Object.keys(headers).length > mostFields) return undefined
+  for (const name of special) if (headers[name] !== undefined) return undefined
+  if (Object.keys(headers).length > mostFields) return undefined
   return { url, headers, headBytes: end + headEnd.length, bodyBytes: Number(length) }
 }
 
