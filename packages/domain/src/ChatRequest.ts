@@ -189,8 +189,8 @@ const usageEdits = (request: ChatRequest): ReadonlyArray<Edit> => {
   })
 }
 
-/** The body for the upstream: the caller's bytes, with only the router's own fields replaced. */
-export const upstreamBody = (request: ChatRequest, fields: UpstreamFields): Buffer => {
+/** The body for the upstream, in pieces: the caller's bytes, with only the router's own fields replaced. */
+export const upstreamBody = (request: ChatRequest, fields: UpstreamFields): ReadonlyArray<Buffer | string> => {
   const model = JSON.stringify(fields.model)
   const edits: Array<Edit> = [...usageEdits(request)]
   const at = firstMemberAt(request.body)

@@ -93,19 +93,15 @@ export const membersOf = (bytes: Buffer, from = 0): ReadonlyArray<Member> => {
 /** The index just after the `{` that opens the object at `from`: where a new first member goes. */
 export const firstMemberAt = (bytes: Buffer, from = 0): number => skipSpace(bytes, from) + 1
 
-/** The bytes with the edits applied. Edits must not overlap. */
-export const withEdits = (bytes: Buffer, edits: ReadonlyArray<Edit>): Buffer => {
-  const ordered = edits.toSorted((a, b) => a.start - b.start)
-  let length = bytes.length
-  for (const { end, start, text } of ordered) length += Buffer.byteLength(text) - (end - start)
-  const edited = Buffer.allocUnsafe(length)
+/** The bytes with the edits applied, in pieces: what stands between them is not copied. Edits must not overlap. */
+export const withEdits = (bytes: Buffer, edits: ReadonlyArray<Edit>): ReadonlyArray<Buffer | string> => {
+  const pieces: Array<Buffer | string> = []
   let from = 0
-  let to = 0
-  for (const { end, start, text } of ordered) {
-    to += bytes.copy(edited, to, from, start)
-    to += edited.write(text, to)
+  for (const { end, start, text } of edits.toSorted((a, b) => a.start - b.start)) {
+    if (start > from) pieces.push(bytes.subarray(from, start))
+    pieces.push(text)
     from = end
   }
-  bytes.copy(edited, to, from)
-  return edited
+  if (from < bytes.length) pieces.push(bytes.subarray(from))
+  return pieces
 }

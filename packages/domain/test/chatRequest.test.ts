@@ -10,7 +10,7 @@ const problem = (text: string) => Result.getOrThrow(Result.flip(parse(text)))
 
 const fields: UpstreamFields = { model: "z-ai/glm-5", ownsModels: false, sessionId: "session-1" }
 const sent = (text: string, more: Partial<UpstreamFields> = {}) =>
-  upstreamBody(parsed(text), { ...fields, ...more }).toString()
+  upstreamBody(parsed(text), { ...fields, ...more }).join("")
 
 const messages = member("messages", '[{"role": "user", "content": "hi"}]')
 const hi = '"messages":[{"role":"user","content":"hi"}]'

@@ -7,7 +7,9 @@ import { ModelError, type ModelErrorReason } from "@llm-router/domain/ModelError
 import type { Usage } from "@llm-router/domain/Usage"
 import { Context, Effect, Layer, Redacted, Scope } from "effect"
 import { isFieldValue } from "./http1/headerFields.ts"
+import type { Message } from "./http1/UpstreamConnection.ts"
 import { UpstreamPool } from "./http1/UpstreamPool.ts"
+import { byteLengthOf } from "./http1/writeMessage.ts"
 import { completionOf, type JsonAnswer } from "./openrouter/completion.ts"
 import { reasonOf, withoutKey } from "./openrouter/errors.ts"
 import { end, Exchange, ExchangeError, type ExchangeLimits, silence } from "./openrouter/Exchange.ts"
@@ -92,17 +94,19 @@ export class ModelClient extends Context.Service<
             ...(key === undefined ? {} : { authorization: `Bearer ${key}` })
           })
 
-        const headOf = ({ request, span }: ModelCall, body: Buffer): string => {
+        const messageOf = ({ fields, request, span }: ModelCall): Message => {
+          const body = upstreamBody(request, fields)
+          const bodyBytes = byteLengthOf(body)
           const trace = settings.tracePropagation ? fieldLines(propagationHeaders(request.client, span)) : ""
           const accept = request.stream ? "text/event-stream" : "application/json"
-          return `${fixedHead}${trace}accept: ${accept}\r\ncontent-length: ${body.length}\r\n\r\n`
+          const head = `${fixedHead}${trace}accept: ${accept}\r\ncontent-length: ${bodyBytes}\r\n\r\n`
+          return { head, body, bodyBytes }
         }
 
         const start = (call: ModelCall, scope: Scope.Scope) =>
           Effect.suspend(() => {
             const exchange = new Exchange(watchdog, call.limits)
-            const body = upstreamBody(call.request, call.fields)
-            exchange.begin((caller) => pool.call(headOf(call, body), body, caller))
+            exchange.begin((caller) => pool.call(messageOf(call), caller))
             return Effect.as(
               Scope.addFinalizer(
                 scope,

@@ -4,7 +4,7 @@ import { Deferred, Effect, Fiber, type Scope } from "effect"
 import { readFileSync } from "node:fs"
 import { createServer, type Server, type Socket } from "node:net"
 import { createServer as createTlsServer, getCACertificates, setDefaultCACertificates } from "node:tls"
-import type { Caller } from "../src/http1/UpstreamConnection.ts"
+import type { Caller, Message } from "../src/http1/UpstreamConnection.ts"
 import { UpstreamPool } from "../src/http1/UpstreamPool.ts"
 
 const answerOf = (body: string, ...headers: ReadonlyArray<string>): string =>
@@ -51,8 +51,11 @@ const poolTo = (
   )
 
 const quiet: Caller = { onSent: () => {}, onHead: () => {}, onData: () => {}, onEnd: () => {}, onFailure: () => {} }
-const headOf = (body: string): string =>
-  `POST /x HTTP/1.1\r\nhost: x\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n`
+const messageOf = (body: string): Message => ({
+  head: `POST /x HTTP/1.1\r\nhost: x\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n`,
+  body: [Buffer.from(body)],
+  bodyBytes: Buffer.byteLength(body)
+})
 
 /** One call, to its end: the body that came, or the code of its failure in brackets. */
 const ask = (pool: UpstreamPool, body = "?"): Effect.Effect<string> =>
@@ -66,7 +69,7 @@ const ask = (pool: UpstreamPool, body = "?"): Effect.Effect<string> =>
       onEnd: () => resume(Effect.succeed(came)),
       onFailure: (code) => resume(Effect.succeed(`[${code}]`))
     }
-    const call = pool.call(headOf(body), Buffer.from(body), caller)
+    const call = pool.call(messageOf(body), caller)
     return Effect.sync(() => call.abort())
   })
 
@@ -128,7 +131,7 @@ describe("connections", () => {
       })
       const pool = yield* poolTo(`http://127.0.0.1:${port}`)
       const left = yield* Deferred.make<void>()
-      const call = pool.call(headOf("left"), Buffer.from("left"), {
+      const call = pool.call(messageOf("left"), {
         ...quiet,
         onData: () => Effect.runSync(Deferred.succeed(left, undefined)),
         onFailure: () => assert.fail("whoever left hears no more")
@@ -244,7 +247,7 @@ live("whoever does not read holds its upstream back", () =>
     const pool = yield* poolTo(`http://127.0.0.1:${port}`)
     let length = 0
     const first = yield* Deferred.make<void>()
-    const call = pool.call(headOf("?"), Buffer.from("?"), {
+    const call = pool.call(messageOf("?"), {
       ...quiet,
       onData: (bytes) => {
         length += bytes.length

@@ -4,6 +4,7 @@
  */
 import type { Socket } from "node:net"
 import { type AnswerReader, AnswerParser } from "./AnswerParser.ts"
+import { type BodyPiece, writeMessage } from "./writeMessage.ts"
 
 /** Who made a call. */
 export interface Caller extends AnswerReader {
@@ -26,9 +27,6 @@ export const failures = {
   connectTimeout: "connect_timeout"
 } as const
 
-/** A larger body is not worth copying behind its head. */
-const copiedBytes = 64 * 1024
-
 /** What one read of a socket brings at most. Lent to one connection at a time: what stays is copied out of it. */
 export const readBuffer = Buffer.allocUnsafeSlow(64 * 1024)
 
@@ -39,20 +37,30 @@ const keptMillisOf = (keepAlive: string | undefined): number => {
     : Math.min(longestIdleMillis, Math.max(0, Number(seconds) * 1000 - idleMarginMillis))
 }
 
+/** A request as it is sent. */
+export interface Message {
+  /** In Latin-1, with the body's length and the empty line. */
+  readonly head: string
+  readonly body: ReadonlyArray<BodyPiece>
+  readonly bodyBytes: number
+}
+
 /** A call: its place in the queue, then its connection. */
 export class Call {
   readonly head: string
-  readonly body: Buffer
+  readonly body: ReadonlyArray<BodyPiece>
+  readonly bodyBytes: number
   readonly caller: Caller
   /** Has it from when it is sent. */
   connection: Connection | undefined
   paused = false
   readonly #leaveQueue: (call: Call) => void
 
-  constructor(head: string, body: Buffer, caller: Caller, leaveQueue: (call: Call) => void) {
+  constructor({ body, bodyBytes, head }: Message, caller: Caller, leaveQueue: (call: Call) => void) {
     this.#leaveQueue = leaveQueue
     this.head = head
     this.body = body
+    this.bodyBytes = bodyBytes
     this.caller = caller
   }
 
@@ -149,18 +157,7 @@ export class Connection {
     this.#call = call
     call.connection = this
     call.caller.onSent()
-    const { body, head } = call
-    if (body.length <= copiedBytes) {
-      const message = Buffer.allocUnsafe(head.length + body.length)
-      message.write(head, "latin1")
-      body.copy(message, head.length)
-      this.#socket.write(message)
-    } else {
-      this.#socket.cork()
-      this.#socket.write(head, "latin1")
-      this.#socket.write(body)
-      this.#socket.uncork()
-    }
+    writeMessage(this.#socket, call.head, call.body, call.bodyBytes, "")
   }
 
   rest(): void {

@@ -4,7 +4,15 @@
  */
 import { connect as connectTcp, isIP, type NetConnectOpts } from "node:net"
 import { connect as connectTls } from "node:tls"
-import { Call, type Caller, Connection, type Connecting, failures, readBuffer } from "./UpstreamConnection.ts"
+import {
+  Call,
+  type Caller,
+  Connection,
+  type Connecting,
+  failures,
+  type Message,
+  readBuffer
+} from "./UpstreamConnection.ts"
 
 export interface UpstreamPoolOptions {
   /** `http://` or `https://`, host and port. */
@@ -64,9 +72,9 @@ export class UpstreamPool {
     this.#sweep = setInterval(() => this.#closeIdle(), sweepMillis).unref()
   }
 
-  /** Sends a request: its whole head in Latin-1, with the body's length and the empty line, and the body. */
-  call(head: string, body: Buffer, caller: Caller): Call {
-    const call = new Call(head, body, caller, (left) => this.#waiting.delete(left))
+  /** Sends a request. */
+  call(message: Message, caller: Caller): Call {
+    const call = new Call(message, caller, (left) => this.#waiting.delete(left))
     const connection = this.#nextIdle()
     if (connection === undefined) {
       this.#waiting.add(call)

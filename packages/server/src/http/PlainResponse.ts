@@ -3,6 +3,7 @@
  * response, under the same names; head and first bytes go out together.
  */
 import { isFieldValue } from "@llm-router/router/http1/headerFields"
+import { writeMessage } from "@llm-router/router/http1/writeMessage"
 import { EventEmitter } from "node:events"
 import { STATUS_CODES } from "node:http"
 import type { Socket } from "node:net"
@@ -25,9 +26,6 @@ export interface Outgoing {
 
 const lineEnd = "\r\n"
 const lastChunk = "0\r\n\r\n"
-/** A larger piece is not worth copying between what stands around it. */
-const copiedBytes = 64 * 1024
-
 let dateSecond = 0
 let dateLine = ""
 
@@ -40,8 +38,6 @@ const date = (): string => {
   }
   return dateLine
 }
-
-const isBytes = (piece: Buffer | string): piece is Buffer => typeof piece !== "string"
 
 export class PlainResponse extends EventEmitter<{ close: []; drain: []; finish: [] }> implements Outgoing {
   statusCode = 200
@@ -116,22 +112,8 @@ export class PlainResponse extends EventEmitter<{ close: []; drain: []; finish: 
     this.#socket.destroy()
   }
 
-  /** One write for one answer, or for one piece of it. */
   #send(before: string, piece: Buffer | string, length: number, after: string, sent?: (error?: Error | null) => void) {
     this.#head = ""
-    if (length > copiedBytes) {
-      this.#socket.cork()
-      if (before !== "") this.#socket.write(before, "latin1")
-      const flowing = this.#socket.write(piece, after === "" ? sent : undefined)
-      if (after !== "") this.#socket.write(after, "latin1", sent)
-      this.#socket.uncork()
-      return flowing
-    }
-    const message = Buffer.allocUnsafe(before.length + length + after.length)
-    message.write(before, "latin1")
-    if (isBytes(piece)) piece.copy(message, before.length)
-    else message.write(piece, before.length, "utf8")
-    message.write(after, before.length + length, "latin1")
-    return this.#socket.write(message, sent)
+    return writeMessage(this.#socket, before, [piece], length, after, sent)
   }
 }
