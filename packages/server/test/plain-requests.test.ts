@@ -167,8 +167,8 @@ describe("a connection", () => {
         )
       }
       const two = yield* connection
-      const text = requestOf(plainBody("x".repeat(150_000)))
-      yield* two.write(text, 40_000)
+      const text = requestOf(plainBody("x".repeat(60_000)))
+      yield* two.write(text, 20_000)
       yield* two.write(text, 1_000)
       assert.deepStrictEqual(
         (yield* two.answers(2)).map(({ status }) => status),
@@ -226,7 +226,7 @@ describe("a connection", () => {
       const one = yield* connection
       yield* one.write(requestOf(plainBody("hello", { model: "slow" })))
       yield* upstream.awaitRequest("a/slow")
-      const written = yield* Effect.forkChild(one.write(requestOf(plainBody("x".repeat(100_000))).repeat(3)))
+      const written = yield* Effect.forkChild(one.write(requestOf(plainBody("x".repeat(50_000))).repeat(3)))
       assert.deepStrictEqual(
         (yield* one.answers(4)).map(({ status }) => status),
         [200, 200, 200, 200]

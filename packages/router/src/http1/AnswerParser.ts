@@ -14,6 +14,7 @@ export interface AnswerReader {
 
 /** As much as undici and curl take of a head, and more. */
 const longestHeadBytes = 64 * 1024
+const mostFields = 1_000
 /** Of what may stand behind a chunk's size, and of the lines behind the last chunk. */
 const longestExtensionBytes = 4096
 const longestTrailerBytes = 16 * 1024
@@ -135,7 +136,7 @@ export class AnswerParser {
     const lineEnd = head.indexOf("\r\n")
     const firstLineEnd = lineEnd < 0 ? head.length : lineEnd
     const line = statusLine.exec(head.slice(0, firstLineEnd))
-    const headers = headerFieldsOf(head, firstLineEnd, "joined")
+    const headers = headerFieldsOf(head, firstLineEnd, { most: mostFields, repeated: "joined" })
     const status = Number(line?.[2])
     const length = headers?.["content-length"]
     const encoding = headers?.["transfer-encoding"]?.toLowerCase()

@@ -29,16 +29,18 @@ const valueOf = (head: string, start: number, end: number): string => {
 
 /**
  * The fields of a head, Latin-1 without the empty line that ends it. `firstLineEnd` is where its first line ends. A name
- * that comes again has its values `joined` by a comma, or makes it no head.
+ * that comes again has its values `joined` by a comma, or makes it no head; so do more fields than `most`.
  */
 export const headerFieldsOf = (
   head: string,
   firstLineEnd: number,
-  repeated: "joined" | "refused"
+  { most, repeated }: { readonly most: number; readonly repeated: "joined" | "refused" }
 ): HeaderFields | undefined => {
   const fields: Record<string, string> = {}
   let end = firstLineEnd
+  let count = 0
   while (end < head.length) {
+    if (++count > most) return undefined
     const start = end + 2
     const next = head.indexOf("\r\n", start)
     end = next < 0 ? head.length : next

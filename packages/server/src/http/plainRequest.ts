@@ -4,13 +4,13 @@
  */
 import { headEnd, type HeaderFields, headerFieldsOf } from "@llm-router/router/http1/headerFields"
 import type { Socket } from "node:net"
+import { freeBytes } from "./readingTurns.ts"
 
 /** As much of a head as Node takes (`maxHeaderSize`), and as many fields as `malformed.ts` lets pass. */
 const longestHeadBytes = 16 * 1024
 const mostFields = 100
-/** A longer body is read at the pace of its turns, by Node's parser. */
-const longestBodyBytes = 256 * 1024
 
+const letterP = 0x50
 const requestLine = /^POST (\/[!-~]*) HTTP\/1\.1$/
 const digits = /^\d{1,9}$/
 /** Each asks for something that only Node's server does. */
@@ -25,20 +25,21 @@ export interface PlainHead {
 }
 
 export const plainHeadOf = (bytes: Buffer): PlainHead | undefined => {
+  // Nothing of the rest is looked at of what is no POST.
+  if (bytes[0] !== letterP) return undefined
   const end = bytes.indexOf(headEnd)
   if (end < 0 || end > longestHeadBytes) return undefined
   const head = bytes.toString("latin1", 0, end)
   const lineEnd = head.indexOf("\r\n")
   const url = lineEnd < 0 ? undefined : requestLine.exec(head.slice(0, lineEnd))?.[1]
   if (url === undefined) return undefined
-  const headers = headerFieldsOf(head, lineEnd, "refused")
+  const headers = headerFieldsOf(head, lineEnd, { most: mostFields, repeated: "refused" })
   if (headers === undefined || headers["host"] === undefined) return undefined
   const length = headers["content-length"]
   const connection = headers["connection"]
-  if (length === undefined || !digits.test(length) || Number(length) > longestBodyBytes) return undefined
+  if (length === undefined || !digits.test(length) || Number(length) > freeBytes) return undefined
   if (connection !== undefined && connection.toLowerCase() !== "keep-alive") return undefined
   for (const name of special) if (headers[name] !== undefined) return undefined
-  if (Object.keys(headers).length > mostFields) return undefined
   return { url, headers, headBytes: end + headEnd.length, bodyBytes: Number(length) }
 }
 

@@ -7,7 +7,7 @@ import type { Watchdog } from "@llm-router/router/Watchdog"
 import type { IncomingMessage } from "node:http"
 
 /** Up to here a body is read as it comes: nearly every request is smaller. */
-const freeBytes = 64 * 1024
+export const freeBytes = 64 * 1024
 /** Bodies that are read at once. */
 const mostReading = 4
 /** A sender that has nothing to send gives its turn away. */
