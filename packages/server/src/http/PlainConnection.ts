@@ -46,6 +46,8 @@ export class PlainConnection {
   #head: PlainHead | undefined
   #response: PlainResponse | undefined
   #hasServed = false
+  /** For what only an answer needs: a connection that is Node's at once does without. */
+  #isWatched = false
   /** Since when it waits, for a request or for the rest of one. */
   #waitsSince = performance.now()
 
@@ -53,7 +55,6 @@ export class PlainConnection {
     this.#socket = socket
     this.#owner = owner
     socket.on("data", this.#onData).on("end", this.#onEnd).on("error", this.#onError).on("close", this.#onClose)
-    socket.on("drain", this.#onDrain).on("timeout", this.#onTimeout).setTimeout(owner.stallMillis)
   }
 
   get isIdle(): boolean {
@@ -130,6 +131,10 @@ export class PlainConnection {
     const response = new PlainResponse(this.#socket, this.#owner.connectionLines)
     const request = new PlainRequest(head, bytes.subarray(head.headBytes), this.#socket)
     this.#response = response
+    if (!this.#isWatched) {
+      this.#isWatched = true
+      this.#socket.on("drain", this.#onDrain).on("timeout", this.#onTimeout).setTimeout(this.#owner.stallMillis)
+    }
     response.once("finish", () => this.#answered(response))
     if (this.#owner.answer(request, response)) return
     this.#response = undefined
@@ -151,7 +156,7 @@ export class PlainConnection {
   #handOver(bytes = this.#take()): void {
     const socket = this.#socket
     socket.off("data", this.#onData).off("end", this.#onEnd).off("error", this.#onError).off("close", this.#onClose)
-    socket.off("drain", this.#onDrain).off("timeout", this.#onTimeout).setTimeout(0)
+    if (this.#isWatched) socket.off("drain", this.#onDrain).off("timeout", this.#onTimeout).setTimeout(0)
     // Node's server reads what comes next from below the stream; what was read before stands in the stream.
     socket.pause()
     if (bytes.length > 0) socket.unshift(bytes)
