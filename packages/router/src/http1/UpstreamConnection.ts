@@ -15,8 +15,12 @@ export interface Caller extends AnswerReader {
   readonly onFailure: (code: string) => void
 }
 
-/** Servers that do not say how long they wait for the next request wait at least five seconds (uvicorn, Node). */
-const idleMillis = 4_000
+/**
+ * A new connection costs an agent's next request two ways to the upstream and back. Where nobody says how long it waits
+ * for the next one, Cloudflare, which stands before OpenRouter, waits for 400 s, nginx for 75 s, load balancers for 60 s.
+ * Who waits less shows it by closing, and a request that crosses that on its way is retried.
+ */
+const idleMillis = 55_000
 /** One that says so is believed up to here, and left a little earlier: its end must not meet a request. */
 const longestIdleMillis = 600_000
 const idleMarginMillis = 2_000
