@@ -6,12 +6,11 @@ import { fileURLToPath } from "node:url"
 import { Worker } from "node:worker_threads"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { TestClock } from "effect/testing"
 import { vi } from "vitest"
 import { attemptRowOf } from "../src/ledger/rows.ts"
 import { LedgerStore } from "../src/ledger/store.ts"
 import { places } from "../src/ledger/tally.ts"
-import { during, entryOf, newPath, open, randomsOf, rowsIn, start, until } from "./ledgerTools.ts"
+import { during, entryOf, newPath, open, randomsOf, rowsIn, start, until, untilRetried } from "./ledgerTools.ts"
 
 const writer = fileURLToPath(new URL("./fixtures/ledger-writer.ts", import.meta.url))
 
@@ -77,8 +76,7 @@ describe("the writing thread", () => {
         // Nobody waits for a ledger that is out of order.
         yield* ledger.committed
         yield* until(() => ledger.status().state === "degraded")
-        yield* TestClock.adjust("1 second")
-        yield* until(() => ledger.status().queued === 0)
+        yield* untilRetried(() => ledger.status().queued === 0)
         assert.strictEqual(ledger.status().state, "ok")
       }
       posted.mockRestore()

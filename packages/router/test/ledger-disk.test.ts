@@ -6,7 +6,7 @@ import { DatabaseSync } from "node:sqlite"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Logger } from "effect"
 import { TestClock } from "effect/testing"
-import { during, entryOf, newPath, open, opened, outcomeOf, rowsIn, until } from "./ledgerTools.ts"
+import { during, entryOf, newPath, open, opened, outcomeOf, rowsIn, until, untilRetried } from "./ledgerTools.ts"
 
 /** Not dependencies: a machine that lets us mount has them. */
 const [mount, unmount] = ["mount", "umount"]
@@ -78,8 +78,7 @@ describe.skipIf(!canMount)("a full disk (needs root, to mount a small one)", () 
       ledger.appendRequest(outcomeOf())
       yield* ledger.committed
       free(path)
-      yield* TestClock.adjust("1 second")
-      yield* until(() => ledger.status().state === "ok" && ledger.status().queued < 3_002)
+      yield* untilRetried(() => ledger.status().state === "ok" && ledger.status().queued < 3_002)
       assert.strictEqual(ledger.status().lost, 0)
       assert.strictEqual((yield* ledger.totals).cost, 6_001n)
     }).pipe(Effect.provide(layer))
@@ -98,8 +97,7 @@ describe.skipIf(!canMount)("a full disk (needs root, to mount a small one)", () 
       assert.strictEqual(queued, 100)
       assert.isAtLeast(lost, 150)
       free(path)
-      yield* TestClock.adjust("1 second")
-      yield* until(() => ledger.status().queued === 0)
+      yield* untilRetried(() => ledger.status().queued === 0)
       assert.strictEqual(countIn(path), 250 - lost)
       ledger.appendAttempt(entryOf())
       yield* ledger.committed
@@ -120,8 +118,7 @@ describe.skipIf(!canMount)("a full disk (needs root, to mount a small one)", () 
       yield* ledger.committed
       assert.strictEqual((yield* ledger.totals).cost, 7n)
       free(path)
-      yield* TestClock.adjust("1 second")
-      yield* until(() => ledger.status().state === "ok" && ledger.status().queued === 0)
+      yield* untilRetried(() => ledger.status().state === "ok" && ledger.status().queued === 0)
       assert.strictEqual((yield* ledger.totals).cost, 12n)
       assert.strictEqual(countIn(path), 2)
     })
@@ -156,8 +153,7 @@ describe.skipIf(!canMount)("a read-only disk (needs root, to mount one)", () => 
       const error = yield* Effect.flip(ledger.usage({ groupBy: [] }))
       assert.strictEqual(error._tag, "LedgerUnavailable")
       remount(path, "rw")
-      yield* TestClock.adjust("1 second")
-      yield* until(() => ledger.status().state === "ok" && ledger.status().queued === 0)
+      yield* untilRetried(() => ledger.status().state === "ok" && ledger.status().queued === 0)
       assert.strictEqual(countIn(path), 2)
     })
   )

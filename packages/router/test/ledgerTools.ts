@@ -4,6 +4,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { Context, Effect, Exit, Layer, Scope } from "effect"
+import { TestClock } from "effect/testing"
 import { CostLedger, type LedgerEntry, type LedgerOptions, type RequestOutcome } from "../src/CostLedger.ts"
 import { Watchdog } from "../src/Watchdog.ts"
 
@@ -125,6 +126,15 @@ export const rowsIn = (path: string, sql: string): ReadonlyArray<Record<string, 
     db.close()
   }
 }
+
+const oneRound = Effect.callback<void>((resume) => void setImmediate(() => resume(Effect.void)))
+
+/**
+ * Waits for what the ledger tries again every second, by the test's clock: how often it will have to, the real thread
+ * and the real disk decide.
+ */
+export const untilRetried = (holds: () => boolean): Effect.Effect<void> =>
+  Effect.asVoid(Effect.repeat(Effect.andThen(TestClock.adjust("1 second"), oneRound), { until: holds }))
 
 /** Waits for work of the event loop, not for time: asks again each time it went round. */
 export const until = (holds: () => boolean): Effect.Effect<void> =>
