@@ -81,6 +81,11 @@ it("gives names in lower case and values without the blanks around them", () => 
   })
 })
 
+it("has no field that did not come, and takes one that is called like what every object has", () => {
+  const { answers } = read(withLength.replace("CONTENT", "Constructor: x\r\nCONTENT"), 10_000)
+  assert.strictEqual(answers[0]?.headers["constructor"], "x")
+})
+
 it("reads one answer after the other from one connection", () => {
   assert.deepStrictEqual(
     read(withLength + inChunks + withLength, 1).answers.map(({ body }) => body),

@@ -24,6 +24,7 @@ const idleMillis = 55_000
 /** One that says so is believed up to here, and left a little earlier: its end must not meet a request. */
 const longestIdleMillis = 600_000
 const idleMarginMillis = 2_000
+
 /** Why there is no answer, where Node has no code for it. */
 export const failures = {
   closed: "closed",
@@ -51,20 +52,16 @@ export interface Message {
 
 /** A call: its place in the queue, then its connection. */
 export class Call {
-  readonly head: string
-  readonly body: ReadonlyArray<BodyPiece>
-  readonly bodyBytes: number
+  readonly message: Message
   readonly caller: Caller
   /** Has it from when it is sent. */
   connection: Connection | undefined
   paused = false
   readonly #leaveQueue: (call: Call) => void
 
-  constructor({ body, bodyBytes, head }: Message, caller: Caller, leaveQueue: (call: Call) => void) {
+  constructor(message: Message, caller: Caller, leaveQueue: (call: Call) => void) {
     this.#leaveQueue = leaveQueue
-    this.head = head
-    this.body = body
-    this.bodyBytes = bodyBytes
+    this.message = message
     this.caller = caller
   }
 
@@ -161,7 +158,8 @@ export class Connection {
     this.#call = call
     call.connection = this
     call.caller.onSent()
-    writeMessage(this.#socket, call.head, call.body, call.bodyBytes, "")
+    const { body, bodyBytes, head } = call.message
+    writeMessage(this.#socket, head, body, bodyBytes, "")
   }
 
   rest(): void {

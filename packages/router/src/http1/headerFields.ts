@@ -50,7 +50,8 @@ export const headerFieldsOf = (
     if (!fieldName.test(name)) return undefined
     const value = valueOf(head, colon + 1, end)
     if (notInValue.test(value)) return undefined
-    const before = fields[name]
+    // Not what every object has, such as its `constructor`.
+    const before = Object.hasOwn(fields, name) ? fields[name] : undefined
     if (before === undefined) fields[name] = value
     else if (repeated === "joined") fields[name] = `${before}, ${value}`
     // Tools that have a default send it beside their user's. Of two the first counts, as in Node.

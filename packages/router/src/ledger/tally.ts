@@ -62,7 +62,7 @@ export const picosPerMill = 1_000_000_000
 
 const zeros: ReadonlyArray<number> = tallyColumns.map(() => 0)
 
-// One is made for every row: a copy of an array costs a tenth of making one from a list.
+// One is made for every row: a copy of an array takes a thirtieth of making one from a list.
 export const emptyTally = (): Tally => [...zeros]
 
 /** Carries the rests into their thousandths, so that they stay small however many are added. */

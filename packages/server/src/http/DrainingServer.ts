@@ -5,7 +5,7 @@
 import { Context } from "effect"
 import { IncomingMessage, Server, type ServerOptions, ServerResponse } from "node:http"
 import { Socket } from "node:net"
-import { PlainConnection } from "./PlainConnection.ts"
+import { type Owner, PlainConnection } from "./PlainConnection.ts"
 import type { PlainRequest } from "./plainRequest.ts"
 import type { Outgoing } from "./PlainResponse.ts"
 
@@ -23,7 +23,7 @@ export class DrainingServer extends Server {
   readonly #takers: Array<Taker> = []
   readonly #watchers: Array<(request: Incoming, response: Outgoing) => void> = []
   readonly #plain = new Set<PlainConnection>()
-  readonly #owner: ConstructorParameters<typeof PlainConnection>[1]
+  readonly #owner: Owner
   #dropping = false
 
   constructor(options: ServerOptions & { readonly stallMillis: number; readonly keepAliveTimeout: number }) {

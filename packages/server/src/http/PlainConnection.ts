@@ -14,7 +14,7 @@ const mostGatheredBytes = 64 * 1024 * 1024
 const patienceMillis = 1_000
 
 /** The server that it belongs to. */
-interface Owner {
+export interface Owner {
   /** Answers it, or says false. */
   readonly answer: (request: PlainRequest, response: PlainResponse) => boolean
   /** The connection is Node's now. */

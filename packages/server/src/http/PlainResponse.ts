@@ -26,6 +26,7 @@ export interface Outgoing {
 
 const lineEnd = "\r\n"
 const lastChunk = "0\r\n\r\n"
+
 let dateSecond = 0
 let dateLine = ""
 

@@ -30,7 +30,10 @@ const answerWhole = (response: Outgoing, { body, status }: WireError): void => {
 
 export const answerMalformedRequests = (server: DrainingServer): void => {
   const answers = new WeakMap<Duplex, Outgoing>()
-  server.watch(({ socket }, response) => {
+  server.watch((request, response) => {
+    // Nothing else is Node's to read while it is answered.
+    if (!(request instanceof IncomingMessage)) return
+    const { socket } = request
     answers.set(socket, response)
     response.once("close", () => answers.delete(socket))
   })

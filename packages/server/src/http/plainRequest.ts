@@ -1,6 +1,6 @@
 /**
  * The requests that nearly all clients send, read without Node's parser: a POST with a length, whose head came in one
- * piece and can be read in one way only. Whatever is otherwise is no plain request, and Node's to read or to refuse.
+ * piece and can be read in one way only, and whose body is too short to wait for its turn. Whatever is otherwise is no plain request, and Node's to read or to refuse.
  */
 import { headEnd, type HeaderFields, headerFieldsOf } from "@llm-router/router/http1/headerFields"
 import type { Socket } from "node:net"
@@ -47,7 +47,6 @@ export const plainHeadOf = (bytes: Buffer): PlainHead | undefined => {
 export class PlainRequest {
   readonly method = "POST"
   readonly httpVersion = "1.1"
-  readonly complete = true
   readonly url: string
   readonly headers: HeaderFields
   readonly body: Buffer
