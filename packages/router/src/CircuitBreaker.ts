@@ -6,7 +6,7 @@
  * counts when it ends, long after the effect that opened it has returned.
  */
 import type { CircuitSettings } from "@llm-router/domain/RouterConfig"
-import { Context, Duration, Effect, Layer, type Scope } from "effect"
+import { Context, Duration, Effect, Layer } from "effect"
 import { CircuitBreaker as Circuits } from "effect/persistence"
 import { attributes, events } from "./telemetry/spans.ts"
 import { logIdsOf, type Span } from "./telemetry/Span.ts"
@@ -77,11 +77,7 @@ export class CircuitBreaker extends Context.Service<
   CircuitBreaker,
   {
     /** Asks for permission to call. A half-open circuit admits one probe; its slot is free again with its outcome. */
-    readonly admit: (
-      key: string,
-      settings: CircuitSettings,
-      span?: Span
-    ) => Effect.Effect<Permit, CircuitRejection, Scope.Scope>
+    readonly admit: (key: string, settings: CircuitSettings, span?: Span) => Effect.Effect<Permit, CircuitRejection>
     readonly view: (key: string) => Effect.Effect<CircuitView>
     /** Every circuit that has something to tell. */
     readonly views: Effect.Effect<ReadonlyMap<string, CircuitView>>
@@ -117,6 +113,9 @@ export class CircuitBreaker extends Context.Service<
       const recordOf = (key: string): Record => records.get(key) ?? remember(key, fresh(0))
 
       const storeKey = (key: string) => `${key}#${records.get(key)?.epoch ?? 0}`
+      /** The store in memory, which is the only one, leaves nothing to a scope: a permit is given back by its outcome. */
+      const admittedByStore = (key: string) =>
+        store.admit(key) as Effect.Effect<Circuits.Admission, Circuits.CircuitBreakerError>
       const eraOf = (key: string) => records.get(key)?.era ?? 0
 
       const view = Effect.fnUntraced(function* (key: string) {
@@ -210,12 +209,25 @@ export class CircuitBreaker extends Context.Service<
         )
       }
 
-      const admit = Effect.fnUntraced(function* (key: string, settings: CircuitSettings, span?: Span) {
-        if (records.get(key)?.held === true) return yield* Effect.fail(rejection("open", undefined))
+      const admit = (key: string, settings: CircuitSettings, span?: Span): Effect.Effect<Permit, CircuitRejection> => {
+        if (records.get(key)?.held === true) return Effect.fail(rejection("open", undefined))
         const usedKey = storeKey(key)
         const usedEra = eraOf(key)
-        const admission = yield* store.admit(usedKey).pipe(
-          Effect.catch(({ reason }) => {
+        return Effect.matchEffect(admittedByStore(usedKey), {
+          onSuccess: (admission) => {
+            // The probe's admission is what half-opens a circuit.
+            if (admission.transition !== undefined) observed(key, admission.transition, span)
+            let settled = false
+            return Effect.succeed({
+              settle: (outcome) =>
+                Effect.suspend(() => {
+                  if (settled) return Effect.void
+                  settled = true
+                  return settle(key, usedKey, usedEra, admission, settings, outcome, span)
+                })
+            })
+          },
+          onFailure: ({ reason }) => {
             switch (reason._tag) {
               case "CircuitOpen":
                 return Effect.fail(rejection("open", Duration.toMillis(reason.retryAfter)))
@@ -223,22 +235,11 @@ export class CircuitBreaker extends Context.Service<
                 return Effect.fail(rejection("half_open", undefined))
               case "CircuitBreakerStoreError":
                 // A store that is away must not stop the traffic.
-                return Effect.as(Effect.logWarning("The circuit's store is not to be reached.", reason), undefined)
+                return Effect.as(Effect.logWarning("The circuit's store is not to be reached.", reason), unrecorded)
             }
-          })
-        )
-        // The probe's admission is what half-opens a circuit.
-        if (admission?.transition !== undefined) observed(key, admission.transition, span)
-        let settled = false
-        return {
-          settle: (outcome) =>
-            Effect.suspend(() => {
-              if (settled || admission === undefined) return Effect.void
-              settled = true
-              return settle(key, usedKey, usedEra, admission, settings, outcome, span)
-            })
-        } satisfies Permit
-      })
+          }
+        })
+      }
 
       const reset = Effect.fn("CircuitBreaker.reset")(function* (key: string) {
         const { state } = yield* view(key)
@@ -282,6 +283,9 @@ export class CircuitBreaker extends Context.Service<
 
 const nameOf = (state: "Open" | "HalfOpen" | "Closed"): CircuitState =>
   state === "HalfOpen" ? "half_open" : state === "Open" ? "open" : "closed"
+
+/** Of a call that was let through without the store. */
+const unrecorded: Permit = { settle: () => Effect.void }
 
 const rejection = (state: "open" | "half_open", retryAfterMillis: number | undefined): CircuitRejection => ({
   _tag: "CircuitRejection",

@@ -106,8 +106,8 @@ export class Classifier extends Context.Service<
   Classifier,
   {
     readonly mode: RoutingMode
-    /** It asks no language model: a verdict takes microseconds. */
-    readonly isLocal: boolean
+    /** Where no language model is asked: the verdict, in microseconds. */
+    readonly classifyAtOnce: ((config: RouterConfig, text: string, asker: Asker) => Classified) | undefined
     readonly classify: (config: RouterConfig, text: string, asker: Asker) => Effect.Effect<Classified>
   }
 >()("@llm-router/router/Classifier") {
@@ -205,23 +205,32 @@ export class Classifier extends Context.Service<
                 )
           )
 
-        return Classifier.of({
-          mode: settings.mode,
-          isLocal: backends.length === 0,
-          classify: (config, text, asker) =>
-            Effect.suspend(() => {
-              const startedAt = now()
-              const question = new Question(config, text, asker)
-              if (text === "") return Effect.succeed({ ...nothingSure, latencyMillis: 0 })
-              const known = asksEmbedded ? knownAtOnce(question) : undefined
-              return known !== undefined || backends.length === 0
-                ? Effect.succeed({ ...(known ?? lastResort(question)), latencyMillis: now() - startedAt })
-                : Effect.map(asker.dryRun === true ? foreseen(question) : Cache.get(cache, question), (verdict) => ({
-                    ...verdict,
-                    latencyMillis: now() - startedAt
-                  }))
-            })
+        const classifyAtOnce = (config: RouterConfig, text: string, asker: Asker): Classified => {
+          if (text === "") return nothingToClassify
+          const startedAt = now()
+          const question = new Question(config, text, asker)
+          const { classification, source } = (asksEmbedded ? knownAtOnce(question) : undefined) ?? lastResort(question)
+          return { source, classification, latencyMillis: now() - startedAt }
+        }
+
+        const classify = Effect.fnUntraced(function* (config: RouterConfig, text: string, asker: Asker) {
+          if (text === "") return nothingToClassify
+          const startedAt = now()
+          const question = new Question(config, text, asker)
+          const known = asksEmbedded ? knownAtOnce(question) : undefined
+          const verdict = known ?? (yield* asker.dryRun === true ? foreseen(question) : Cache.get(cache, question))
+          return { ...verdict, latencyMillis: now() - startedAt }
         })
+
+        return Classifier.of(
+          backends.length === 0
+            ? {
+                mode: settings.mode,
+                classifyAtOnce,
+                classify: (config, text, asker) => Effect.sync(() => classifyAtOnce(config, text, asker))
+              }
+            : { mode: settings.mode, classifyAtOnce: undefined, classify }
+        )
       })
     )
 }
@@ -234,6 +243,7 @@ const likelyOf = ({ byKeywords, guess }: Question): ReadonlyArray<string> =>
   (guess?.candidates ?? byKeywords?.candidates ?? []).slice(0, mostLikely).map(({ category }) => category)
 
 const nothingSure: Verdict = { source: "default", classification: undefined }
+const nothingToClassify: Classified = { ...nothingSure, latencyMillis: 0 }
 
 const keywordVerdict = ({ byKeywords }: Question): Verdict =>
   byKeywords === undefined ? nothingSure : { source: "keywords", classification: byKeywords }

@@ -5,7 +5,7 @@
 import { type ChatRequest, upstreamBody, type UpstreamFields } from "@llm-router/domain/ChatRequest"
 import { ModelError, type ModelErrorReason } from "@llm-router/domain/ModelError"
 import type { Usage } from "@llm-router/domain/Usage"
-import { Context, Effect, Layer, Redacted, Scope } from "effect"
+import { Context, Effect, Layer, Redacted } from "effect"
 import { isFieldValue } from "./http1/headerFields.ts"
 import type { Message } from "./http1/UpstreamConnection.ts"
 import { UpstreamPool } from "./http1/UpstreamPool.ts"
@@ -17,6 +17,7 @@ import { parseFields } from "./openrouter/json.ts"
 import { openStream, type StreamAnswer } from "./openrouter/stream.ts"
 import { propagationHeaders } from "./telemetry/propagation.ts"
 import type { Span } from "./telemetry/Span.ts"
+import type { RequestScope } from "./RequestScope.ts"
 import { Watchdog } from "./Watchdog.ts"
 
 export type { JsonAnswer, StreamAnswer }
@@ -46,6 +47,8 @@ export interface ModelCall {
   readonly request: ChatRequest
   readonly fields: UpstreamFields
   readonly limits: ExchangeLimits
+  /** The request's: its end aborts an answer that has not ended. */
+  readonly scope: RequestScope
   /** The attempt's, where it is traced. */
   readonly span?: Span | undefined
 }
@@ -61,8 +64,8 @@ export class ModelClient extends Context.Service<
   {
     /** False without an upstream key: nothing can be asked. */
     readonly configured: boolean
-    /** Opens one completion. The connection belongs to the scope: closing it aborts an unfinished answer. */
-    readonly open: (call: ModelCall) => Effect.Effect<ModelAnswer, ModelError, Scope.Scope>
+    /** Opens one completion. */
+    readonly open: (call: ModelCall) => Effect.Effect<ModelAnswer, ModelError>
   }
 >()("@llm-router/router/ModelClient") {
   static readonly layerOpenRouter = (settings: UpstreamSettings) =>
@@ -103,18 +106,14 @@ export class ModelClient extends Context.Service<
           return { head, body, bodyBytes }
         }
 
-        const start = (call: ModelCall, scope: Scope.Scope) =>
-          Effect.suspend(() => {
-            const exchange = new Exchange(watchdog, call.limits)
-            exchange.begin((caller) => pool.call(messageOf(call), caller))
-            return Effect.as(
-              Scope.addFinalizer(
-                scope,
-                Effect.sync(() => exchange.leave())
-              ),
-              exchange
-            )
+        const started = (call: ModelCall): Exchange => {
+          const exchange = new Exchange(watchdog, call.limits)
+          call.scope.add(() => {
+            exchange.leave()
           })
+          exchange.begin((caller) => pool.call(messageOf(call), caller))
+          return exchange
+        }
 
         const answer = Effect.fnUntraced(function* (call: ModelCall, exchange: Exchange) {
           yield* exchange.opened
@@ -159,19 +158,18 @@ export class ModelClient extends Context.Service<
         return ModelClient.of({
           configured: settings.apiKey !== undefined,
           open: (call) =>
-            Effect.flatMap(Effect.scope, (scope) =>
-              Effect.flatMap(start(call, scope), (exchange) =>
-                Effect.catch(answer(call, exchange), (error) => {
-                  exchange.abort()
-                  return Effect.fail(
-                    new ModelError({
-                      model: call.fields.model,
-                      reason: error instanceof ExchangeError ? reasonOfExchange(error) : withoutKey(error, key)
-                    })
-                  )
-                })
-              )
-            )
+            Effect.suspend(() => {
+              const exchange = started(call)
+              return Effect.catch(answer(call, exchange), (error) => {
+                exchange.abort()
+                return Effect.fail(
+                  new ModelError({
+                    model: call.fields.model,
+                    reason: error instanceof ExchangeError ? reasonOfExchange(error) : withoutKey(error, key)
+                  })
+                )
+              })
+            })
         })
       })
     )

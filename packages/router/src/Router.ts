@@ -7,7 +7,7 @@ import type { Decision } from "@llm-router/domain/Decision"
 import { ModelError, type ModelErrorReason } from "@llm-router/domain/ModelError"
 import type { PicoDollars } from "@llm-router/domain/Money"
 import { ChainExhausted, type RouteError, UpstreamNotConfigured } from "@llm-router/domain/RouterError"
-import { Context, Effect, Layer, type Scope } from "effect"
+import { Context, Effect, Layer } from "effect"
 import {
   type AttemptContext,
   attemptModel,
@@ -16,7 +16,6 @@ import {
   newTrail,
   type Trail
 } from "./attempt.ts"
-import { atExit } from "./atExit.ts"
 import { chainFor, largerContextFirst, needsOf } from "./chain.ts"
 import { CircuitBreaker } from "./CircuitBreaker.ts"
 import { ConfigStore } from "./ConfigStore.ts"
@@ -28,6 +27,7 @@ import { type AnswerFacts, ModelClient } from "./ModelClient.ts"
 import type { Chunk } from "./openrouter/Exchange.ts"
 import { type Plan, planOf } from "./plan.ts"
 import { pricesUnder } from "./pricing.ts"
+import type { RequestScope } from "./RequestScope.ts"
 import { type Arrival, RequestTelemetry } from "./telemetry/RequestTelemetry.ts"
 import { logIdsOf } from "./telemetry/Span.ts"
 import { Telemetry } from "./telemetry/Telemetry.ts"
@@ -55,7 +55,7 @@ export interface Routed {
   /** What its attempts and its classification have cost, once they have ended. */
   readonly spent: () => PicoDollars
   /** Walks the chain up to the first answer. */
-  readonly answer: Effect.Effect<RoutedAnswer, RouteError, Scope.Scope>
+  readonly answer: Effect.Effect<RoutedAnswer, RouteError>
 }
 
 export type RoutedAnswer = RoutedJson | RoutedStream
@@ -85,7 +85,8 @@ export interface RoutedStream {
 export class Router extends Context.Service<
   Router,
   {
-    readonly route: (request: ChatRequest, arrival?: Arrival) => Effect.Effect<Routed, RouteError>
+    /** What it takes it gives back with the scope, which the answer must not outlive. */
+    readonly route: (request: ChatRequest, scope: RequestScope, arrival?: Arrival) => Effect.Effect<Routed, RouteError>
     /** The decision and what would be tried; asks no model of the chain. */
     readonly plan: (request: ChatRequest) => Effect.Effect<Plan, RouteError>
   }
@@ -118,7 +119,7 @@ export class Router extends Context.Service<
         const firstAnswer = (
           context: AttemptContext,
           models: ReadonlyArray<string>
-        ): Effect.Effect<MeteredAnswer, ChainExhausted, Scope.Scope> => {
+        ): Effect.Effect<MeteredAnswer, ChainExhausted> => {
           const [model, ...rest] = models
           if (model === undefined || now() >= context.limits.requestDue) {
             const { attempts, reasons, skipped } = context.trail
@@ -220,17 +221,18 @@ export class Router extends Context.Service<
             const prices = pricesUnder(config, catalogue)
             return yield* planOf(decision, chainOf(decision, request), request, { circuits, prices })
           }),
-          route: Effect.fnUntraced(function* (request, arrival) {
+          route: Effect.fnUntraced(function* (request, scope, arrival) {
             const startedAt = now()
             const config = store.currentUnsafe()
             metrics.configured(config)
             const told = new RequestTelemetry(metrics, arrival)
-            const decided = yield* Effect.onInterrupt(decisions.decide(config, request, { span: told.span }), () =>
-              Effect.sync(() => {
+            const decided = yield* decisions.decide(config, request, {
+              span: told.span,
+              onLeft: () => {
                 ledger.appendRequest(leftUndecided(request, startedAt, now()))
                 told.ended("undecided", "none", false, "cancelled", 0)
-              })
-            )
+              }
+            })
             const { decision } = decided
             told.decided(decision)
             decisions.remember(decided)
@@ -245,8 +247,8 @@ export class Router extends Context.Service<
               keepAliveMillis: settings.keepAliveMillis,
               requestDue: startedAt + settings.requestTimeoutMillis
             }
-            const context = { request, config, decision, trail, ownsModels, sessionId, limits, told }
-            const opened: Effect.Effect<MeteredAnswer, RouteError, Scope.Scope> = client.configured
+            const context = { request, config, decision, trail, ownsModels, sessionId, limits, scope, told }
+            const opened: Effect.Effect<MeteredAnswer, RouteError> = client.configured
               ? firstAnswer(context, chain.models)
               : notConfigured
             return {
@@ -255,18 +257,18 @@ export class Router extends Context.Service<
               spent: recorder.spent,
               attempts: () => trail.meters.length,
               model: () => trail.meters.at(-1)?.model ?? decision.models[0],
-              // The finalizer is registered first, so it runs last, after the meters' own: a caller who left is no success.
-              answer: atExit(Effect.sync(() => record(false, "cancelled"))).pipe(
-                Effect.tap(Effect.sync(open)),
-                Effect.andThen(opened),
-                Effect.matchEffect({
+              answer: Effect.suspend(() => {
+                // It is added first, so it runs last, after the meters' own: a caller who left is no success.
+                scope.add(() => void record(false, "cancelled"))
+                open()
+                return Effect.matchEffect(opened, {
                   onSuccess: (answer) => metered(request, answer, recorder, told),
                   onFailure: (error): Effect.Effect<RoutedAnswer, RouteError> => {
                     record(false, error._tag)
                     return Effect.andThen(ledger.committed, Effect.fail(error))
                   }
                 })
-              )
+              })
             }
           })
         })

@@ -6,8 +6,7 @@ import type { Decision } from "@llm-router/domain/Decision"
 import { ModelError } from "@llm-router/domain/ModelError"
 import type { RouterConfig } from "@llm-router/domain/RouterConfig"
 import type { AttemptRecord, SkippedModel } from "@llm-router/domain/RouterError"
-import { Duration, Effect, Schedule, type Scope } from "effect"
-import { atExit } from "./atExit.ts"
+import { Duration, Effect, Schedule } from "effect"
 import type { CircuitBreaker, CircuitRejection } from "./CircuitBreaker.ts"
 import type { CostLedger } from "./CostLedger.ts"
 import { Meter } from "./meter.ts"
@@ -15,6 +14,7 @@ import type { ModelCatalogue } from "./ModelCatalogue.ts"
 import type { AnswerFacts, ModelAnswer, ModelClient } from "./ModelClient.ts"
 import type { ExchangeLimits } from "./openrouter/Exchange.ts"
 import { pricesUnder } from "./pricing.ts"
+import type { RequestScope } from "./RequestScope.ts"
 import { attemptSpan } from "./telemetry/attemptSpan.ts"
 import { capturing } from "./telemetry/content.ts"
 import type { RequestTelemetry } from "./telemetry/RequestTelemetry.ts"
@@ -45,6 +45,7 @@ export interface AttemptContext {
   readonly ownsModels: boolean
   readonly sessionId: string
   readonly limits: ExchangeLimits
+  readonly scope: RequestScope
   readonly told: RequestTelemetry
 }
 
@@ -97,9 +98,9 @@ const tryOnce = Effect.fnUntraced(function* (
   services: AttemptServices,
   context: AttemptContext,
   model: string
-): Effect.fn.Return<MeteredAnswer, AttemptFailure, Scope.Scope> {
+): Effect.fn.Return<MeteredAnswer, AttemptFailure> {
   const { catalogue, ledger, now, status } = services
-  const { decision, limits, ownsModels, request, sessionId, trail } = context
+  const { decision, limits, ownsModels, request, scope, sessionId, trail } = context
   const attempt = trail.attempts.length + 1
   const role = roleOf(trail, model)
   const permit = yield* services.circuits.admit(model, context.config.circuit, context.told.span)
@@ -124,11 +125,11 @@ const tryOnce = Effect.fnUntraced(function* (
   trail.meters.push(meter)
   let answer: ModelAnswer | undefined
   // Whatever ends the request before its answer has ended: the caller left.
-  yield* atExit(Effect.suspend(() => meter.finish({ _tag: "Cancelled" }, answer && factsOf(answer))))
+  scope.add(() => (meter.hasEnded ? undefined : meter.finish({ _tag: "Cancelled" }, answer && factsOf(answer))))
   const record = (outcome: string, httpStatus: number | null) =>
     trail.attempts.push({ model, outcome, status: httpStatus, duration_ms: Math.round(now() - meter.startedAt) })
   answer = yield* Effect.catch(
-    services.client.open({ request, fields: { model, ownsModels, sessionId }, limits, span }),
+    services.client.open({ request, fields: { model, ownsModels, sessionId }, limits, scope, span }),
     (error) => {
       record(error.reason._tag, error.status)
       trail.reasons.push(error.reason)
@@ -161,20 +162,17 @@ export const attemptModel = (
   services: AttemptServices,
   context: AttemptContext,
   model: string
-): Effect.Effect<MeteredAnswer, AttemptFailure, Scope.Scope> =>
-  Effect.catch(
-    tryOnce(services, context, model),
-    (error): Effect.Effect<MeteredAnswer, AttemptFailure, Scope.Scope> => {
-      if (error._tag === "CircuitRejection") {
-        context.trail.skipped.push(skippedBy(model, error))
-        return Effect.fail(error)
-      }
-      // A schedule costs something to set up, which the attempts that succeed at once do not pay.
-      return mayRetry(services, context, error) && services.retries > 0
-        ? retried(services, context, model, error)
-        : Effect.fail(error)
+): Effect.Effect<MeteredAnswer, AttemptFailure> =>
+  Effect.catch(tryOnce(services, context, model), (error): Effect.Effect<MeteredAnswer, AttemptFailure> => {
+    if (error._tag === "CircuitRejection") {
+      context.trail.skipped.push(skippedBy(model, error))
+      return Effect.fail(error)
     }
-  )
+    // A schedule costs something to set up, which the attempts that succeed at once do not pay.
+    return mayRetry(services, context, error) && services.retries > 0
+      ? retried(services, context, model, error)
+      : Effect.fail(error)
+  })
 
 const retried = (services: AttemptServices, context: AttemptContext, model: string, failure: ModelError) => {
   let first: ModelError | undefined = failure

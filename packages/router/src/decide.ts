@@ -8,9 +8,9 @@ import type { PicoDollars } from "@llm-router/domain/Money"
 import type { RouterConfig } from "@llm-router/domain/RouterConfig"
 import { UnknownModel } from "@llm-router/domain/RouterError"
 import { Context, Effect, Layer } from "effect"
-import { type Asker, Classifier } from "./Classifier.ts"
+import { type Asker, type Classified, Classifier } from "./Classifier.ts"
 import { classifyByKeywords } from "./classifiers/keywords.ts"
-import { type Conversation, continued, inContext, resumed, type TurnInContext } from "./conversation.ts"
+import { type Conversation, continued, inContext, resumed, type TurnInContext, type Verdict } from "./conversation.ts"
 import { leaningIn, rereadTurns } from "./earlierTurns.ts"
 import { type HumanWords, humanWords } from "./humanWords.ts"
 import { type ConversationKeys, conversationKeys, ConversationMemory, type Recalled, sessionIdOf } from "./sessions.ts"
@@ -41,6 +41,8 @@ export interface DecideOptions {
   readonly span?: Span | undefined
   /** Nothing is asked that costs something. */
   readonly dryRun?: boolean
+  /** Called when the caller leaves while a language model is asked. */
+  readonly onLeft?: () => void
 }
 
 interface RememberedTurn {
@@ -149,22 +151,26 @@ export class Decisions extends Context.Service<
         }
 
         /** Verdicts on earlier turns are worth microseconds, not a language model's time. */
-        const verdictsAtOnce = (config: RouterConfig, asker: Asker) => (text: string) =>
-          classifier.isLocal
-            ? classifier.classify(config, text, asker)
-            : Effect.sync(() => ({ source: "keywords" as const, classification: classifyByKeywords(config, text) }))
+        const verdictsAtOnce =
+          (config: RouterConfig, asker: Asker) =>
+          (text: string): Verdict =>
+            classifier.classifyAtOnce?.(config, text, asker) ?? {
+              source: "keywords",
+              classification: classifyByKeywords(config, text)
+            }
 
-        const byWords = Effect.fnUntraced(function* (
+        const byWords = (
           config: RouterConfig,
           words: HumanWords,
           recalled: Recalled | undefined,
-          asker: Asker
-        ): Effect.fn.Return<InConversation> {
+          asker: Asker,
+          onLeft: () => void
+        ): Effect.Effect<InConversation> => {
           const leaning = leaningIn(config, words.text)
           const known = recalled?.byUser === true && leaning !== "continuation" ? undefined : recalled?.conversation
           const reread =
             known === undefined && !isAgents(words)
-              ? yield* rereadTurns(config, words.earlier, verdictsAtOnce(config, asker))
+              ? rereadTurns(config, words.earlier, verdictsAtOnce(config, asker))
               : undefined
           const conversation = known ?? reread?.conversation
           const before =
@@ -173,15 +179,25 @@ export class Decisions extends Context.Service<
             decision: decisionOf(config, turn.source, turn.classification, latencyMillis),
             after: turn.conversation
           })
-          if (leaning === "continuation" && before !== undefined && before === known)
-            return inConversation(continued(before))
+          if (leaning === "continuation" && before !== undefined && before === known) {
+            return Effect.succeed(inConversation(continued(before)))
+          }
           // What tells nothing by itself is about what was last said to be so.
           const about = leaning === "continuation" && before !== undefined ? reread?.about : undefined
-          const verdict = yield* classifier.classify(config, about ?? words.text, asker)
-          const turn = about === undefined ? inContext(verdict, leaning, before) : resumed(verdict)
-          if (turn !== undefined) return inConversation(turn, verdict.latencyMillis)
-          return { decision: byDefault(config, words, verdict.latencyMillis), after: before }
-        })
+          const decided = (verdict: Classified): InConversation => {
+            const turn = about === undefined ? inContext(verdict, leaning, before) : resumed(verdict)
+            return turn === undefined
+              ? { decision: byDefault(config, words, verdict.latencyMillis), after: before }
+              : inConversation(turn, verdict.latencyMillis)
+          }
+          const text = about ?? words.text
+          const verdict = classifier.classifyAtOnce?.(config, text, asker)
+          return verdict === undefined
+            ? Effect.onInterrupt(Effect.map(classifier.classify(config, text, asker), decided), () =>
+                Effect.sync(onLeft)
+              )
+            : Effect.succeed(decided(verdict))
+        }
 
         return Decisions.of({
           remember: ({ decision, turn }) => {
@@ -189,17 +205,16 @@ export class Decisions extends Context.Service<
             const { category, confidence, source } = decision
             memory.remember(turn.keys, { ...turn, decided: { category, confidence, source } }, now())
           },
-          decide: Effect.fnUntraced(function* (config, request, { dryRun = false, span } = {}) {
+          decide: (config, request, { dryRun = false, onLeft = () => undefined, span } = {}) => {
             const words = humanWords(request)
             if (!routedNames.has(request.model)) {
-              const decision = yield* forced(config, request)
-              return {
+              return Effect.map(forced(config, request), (decision) => ({
                 decision,
                 ownsModels: decision.category === directCategory,
                 sessionId: sessionIdOf(request, words),
                 turn: undefined,
                 cost: 0n
-              }
+              }))
             }
             const keys = conversationKeys(request, words)
             const recalled = isAgents(words) ? undefined : memory.recall(keys, now())
@@ -219,12 +234,13 @@ export class Decisions extends Context.Service<
               cost: asker.spent
             })
             const stays = pinned(config, words, recalled)
-            if (stays !== undefined) return routed(stays, recalled?.after)
+            if (stays !== undefined) return Effect.succeed(routed(stays, recalled?.after))
             const tools = byTools(request, words)
-            if (tools !== undefined) return routed(decisionOf(config, "tools", tools), before)
-            const said = yield* byWords(config, words, recalled, asker)
-            return routed(said.decision, said.after)
-          })
+            if (tools !== undefined) return Effect.succeed(routed(decisionOf(config, "tools", tools), before))
+            return Effect.map(byWords(config, words, recalled, asker, onLeft), ({ after, decision }) =>
+              routed(decision, after)
+            )
+          }
         })
       })
     )

@@ -2,7 +2,6 @@
  * Messages read as turns of a conversation: which of them lean on others, and what they were about together.
  */
 import type { RouterConfig } from "@llm-router/domain/RouterConfig"
-import { Effect } from "effect"
 import { classifyByKeywords } from "./classifiers/keywords.ts"
 import { type Conversation, inContext, type Verdict } from "./conversation.ts"
 import { type Leaning, leaningOf } from "./followUps.ts"
@@ -24,19 +23,19 @@ interface EarlierTurns {
 }
 
 /** What a conversation that is not remembered was about, read again from its messages, newest first. */
-export const rereadTurns = Effect.fnUntraced(function* (
+export const rereadTurns = (
   config: RouterConfig,
   earlier: ReadonlyArray<string>,
-  verdictOf: (text: string) => Effect.Effect<Verdict>
-): Effect.fn.Return<EarlierTurns> {
+  verdictOf: (text: string) => Verdict
+): EarlierTurns => {
   let conversation: Conversation | undefined
   let about: string | undefined
   for (const text of earlier.toReversed()) {
-    const verdict = yield* verdictOf(text)
+    const verdict = verdictOf(text)
     const turn = inContext(verdict, leaningIn(config, text), conversation)
     if (turn === undefined) continue
     conversation = turn.conversation
     if (turn.classification.category === verdict.classification?.category) about = text
   }
   return { conversation, about }
-})
+}

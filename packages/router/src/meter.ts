@@ -69,6 +69,10 @@ export class Meter {
     this.#context.span?.event(events.firstToken)
   }
 
+  get hasEnded(): boolean {
+    return this.#ended !== undefined
+  }
+
   /** What the attempt cost, once it has ended. */
   get cost(): PicoDollars {
     return this.#ended?.cost ?? 0n

@@ -26,12 +26,12 @@ const keywords = Layer.succeed(
   Classifier,
   Classifier.of({
     mode: "keywords",
-    isLocal: true,
-    classify: (current, text) => {
+    classifyAtOnce: (current, text) => {
       const classification = classifyByKeywords(current, text)
       const source = classification === undefined ? "default" : "keywords"
-      return Effect.succeed({ source, classification, latencyMillis: 0 })
-    }
+      return { source, classification, latencyMillis: 0 }
+    },
+    classify: () => Effect.die("It is asked at once.")
   })
 )
 

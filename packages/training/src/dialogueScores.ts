@@ -112,15 +112,15 @@ const decisionsBy = (local: LocalClassifier) =>
         Classifier,
         Classifier.of({
           mode: local.source,
-          isLocal: true,
-          classify: (current, text) => {
+          classifyAtOnce: (current, text) => {
             const classification = text === "" ? undefined : local.classify(current, text)
-            return Effect.succeed({
+            return {
               source: classification === undefined ? "default" : local.source,
               classification,
               latencyMillis: 0
-            })
-          }
+            }
+          },
+          classify: () => Effect.die("It is asked at once.")
         })
       )
     ),

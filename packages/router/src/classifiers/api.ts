@@ -12,6 +12,7 @@ import { ModelCatalogue } from "../ModelCatalogue.ts"
 import { ModelClient } from "../ModelClient.ts"
 import { fieldsOf, listOf, parseFields } from "../openrouter/json.ts"
 import { pricesUnder } from "../pricing.ts"
+import { type RequestScope, withRequestScope } from "../RequestScope.ts"
 import { Telemetry } from "../telemetry/Telemetry.ts"
 import { Watchdog } from "../Watchdog.ts"
 import { answerSchema, type CategoryQuestion, verdictOf } from "./prompt.ts"
@@ -64,7 +65,12 @@ export class ApiClassifier extends Context.Service<
             })
           )
 
-        const classify = Effect.fnUntraced(function* (config: RouterConfig, question: CategoryQuestion, asker: Asker) {
+        const classify = Effect.fnUntraced(function* (
+          config: RouterConfig,
+          question: CategoryQuestion,
+          asker: Asker,
+          scope: RequestScope
+        ) {
           const { keyId, requestId } = asker
           const request = yield* Effect.fromResult(
             parseChatRequest(
@@ -96,7 +102,8 @@ export class ApiClassifier extends Context.Service<
                 idleMillis: settings.timeoutMillis,
                 keepAliveMillis: settings.timeoutMillis,
                 requestDue: now() + settings.timeoutMillis
-              }
+              },
+              scope
             })
             .pipe(
               Effect.tapError((error) => meter.finish({ _tag: "Failed", error }, undefined)),
@@ -113,12 +120,11 @@ export class ApiClassifier extends Context.Service<
         return ApiClassifier.of({
           available: settings.enabled && client.configured,
           classify: (config, question, asker) =>
-            classify(config, question, asker).pipe(
+            withRequestScope((scope) => classify(config, question, asker, scope)).pipe(
               Effect.timeoutOrElse({
                 duration: Duration.millis(settings.timeoutMillis),
                 orElse: () => Effect.fail(`${settings.model} did not answer within ${settings.timeoutMillis} ms.`)
               }),
-              Effect.scoped,
               Effect.mapError((error) => (typeof error === "string" ? error : error.message))
             )
         })

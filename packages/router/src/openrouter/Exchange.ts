@@ -92,9 +92,7 @@ export class Exchange implements Caller, Watched {
   onHead(status: number, headers: HeaderFields): void {
     this.status = status
     this.headers = headers
-    const opened = this.#opened
-    this.#opened = undefined
-    opened?.(Effect.void)
+    this.#wake()
   }
 
   onData(chunk: Buffer): void {
@@ -159,11 +157,17 @@ export class Exchange implements Caller, Watched {
 
   /** Waits for the status and headers. */
   readonly opened: Effect.Effect<void, ExchangeError> = Effect.callback<void, ExchangeError>((resume) => {
-    if (this.#failure !== undefined) return resume(Effect.fail(this.#failure))
-    if (this.status !== 0) return resume(Effect.void)
+    const known = this.#beginning()
+    if (known !== undefined) return resume(known)
     this.#opened = resume
     return Effect.sync(() => this.abort())
   })
+
+  /** A status says more than what broke off behind it. */
+  #beginning(): Effect.Effect<void, ExchangeError> | undefined {
+    if (this.status !== 0) return Effect.void
+    return this.#failure && Effect.fail(this.#failure)
+  }
 
   /** What has come since the last `take`. Interrupting the reader aborts the exchange. */
   readonly take: Effect.Effect<Chunk, ExchangeError> = Effect.suspend(() => this.#arrived() ?? this.#wait)
@@ -197,10 +201,13 @@ export class Exchange implements Caller, Watched {
    * what came apart stays apart.
    */
   #wake(): void {
-    if (this.#reader === undefined || this.#waking) return
+    if (this.#waking || (this.#reader === undefined && this.#opened === undefined)) return
     this.#waking = true
     queueMicrotask(() => {
       this.#waking = false
+      const opened = this.#opened
+      this.#opened = undefined
+      if (opened !== undefined) return opened(this.#beginning() ?? Effect.void)
       const reader = this.#reader
       const arrived = reader === undefined ? undefined : this.#arrived()
       if (reader === undefined || arrived === undefined) return
@@ -255,9 +262,6 @@ export class Exchange implements Caller, Watched {
     if (this.#failure !== undefined || this.#ended) return
     this.#failure = error
     this.#watchdog.unwatch(this)
-    const opened = this.#opened
-    this.#opened = undefined
-    opened?.(Effect.fail(error))
     this.#wake()
   }
 }

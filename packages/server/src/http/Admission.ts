@@ -4,8 +4,9 @@
  * over all requests together.
  */
 import { Overloaded } from "@llm-router/domain/RouterError"
+import type { RequestScope } from "@llm-router/router/RequestScope"
 import { Watchdog } from "@llm-router/router/Watchdog"
-import { Context, Effect, Layer, Scope } from "effect"
+import { Context, Effect, Layer } from "effect"
 import { ServerSettings } from "../ServerSettings.ts"
 
 /** A caller who has waited this long is told to come back: its own patience is about to end. */
@@ -26,7 +27,7 @@ export interface Ticket {
 export class Admission extends Context.Service<
   Admission,
   {
-    readonly enter: Effect.Effect<Ticket, never, Scope.Scope>
+    readonly enter: (scope: RequestScope) => Ticket
   }
 >()("@llm-router/server/Admission") {
   static readonly layer = Layer.effect(
@@ -45,7 +46,7 @@ export class Admission extends Context.Service<
         else next()
       }
 
-      const enter = Effect.flatMap(Effect.scope, (scope) => {
+      const enter = (scope: RequestScope): Ticket => {
         let bytes = 0
         let placed = false
         const ticket: Ticket = {
@@ -82,12 +83,12 @@ export class Admission extends Context.Service<
           })
         }
         // Registered before anything is taken: whatever ends the request gives it all back.
-        const giveBack = Effect.sync(() => {
+        scope.add(() => {
           held -= bytes
           if (placed) release()
         })
-        return Effect.as(Scope.addFinalizer(scope, giveBack), ticket)
-      })
+        return ticket
+      }
 
       return Admission.of({ enter })
     })

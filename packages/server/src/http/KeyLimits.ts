@@ -7,8 +7,9 @@ import { anonymous } from "@llm-router/domain/ChatRequest"
 import { decimalOf, type PicoDollars, picoDollarsOf } from "@llm-router/domain/Money"
 import { OverLimit } from "@llm-router/domain/RouterError"
 import { CostLedger } from "@llm-router/router/CostLedger"
+import type { RequestScope } from "@llm-router/router/RequestScope"
 import { Watchdog } from "@llm-router/router/Watchdog"
-import { Context, Duration, Effect, Layer, Schedule, type Scope } from "effect"
+import { Context, Duration, Effect, Layer, Schedule } from "effect"
 import { RateLimiter } from "effect/persistence"
 import type { KeyedLimit } from "../settingKinds.ts"
 import { ServerSettings } from "../ServerSettings.ts"
@@ -37,7 +38,7 @@ export class KeyLimits extends Context.Service<
     /** Counts one request of the key. */
     readonly admit: (keyId: string) => Effect.Effect<void, OverLimit>
     /** Sets the worst case aside; with the scope's end, what it really cost is taken instead. */
-    readonly reserve: (keyId: string, spending: Spending) => Effect.Effect<void, OverLimit, Scope.Scope>
+    readonly reserve: (keyId: string, spending: Spending, scope: RequestScope) => Effect.Effect<void, OverLimit>
   }
 >()("@llm-router/server/KeyLimits") {
   static readonly layer = Layer.effect(
@@ -98,17 +99,22 @@ export class KeyLimits extends Context.Service<
                 Effect.logWarning(`Requests per minute are not counted now: ${reason.message}`)
           )
         },
-        reserve: (keyId, { spent, worstCase }) => {
+        reserve: (keyId, { spent, worstCase }, scope) => {
           const limit = limitOf(settings.budgetUsdPerDay, keyId)
           if (limit === undefined) return Effect.void
           const budget = picoDollarsOf(limit) ?? 0n
-          const take = Effect.suspend(() => {
+          return Effect.suspend(() => {
             const account = accountOf(keyId)
             const amount = worstCase()
             const isSpent = account.spent + amount > budget
             if (!isSpent && account.spent + account.reserved + amount <= budget) {
               account.reserved += amount
-              return Effect.succeed(amount)
+              scope.add(() => {
+                const settled = accountOf(keyId)
+                settled.reserved -= amount
+                settled.spent += spent()
+              })
+              return Effect.void
             }
             const left = budget > account.spent ? budget - account.spent : 0n
             const others = isSpent ? "" : ", which requests under way may need"
@@ -120,13 +126,6 @@ export class KeyLimits extends Context.Service<
               retryAfterMillis: isSpent ? (account.day + 1) * dayMillis - now() : soonMillis
             })
           })
-          const settle = (amount: PicoDollars) =>
-            Effect.sync(() => {
-              const account = accountOf(keyId)
-              account.reserved -= amount
-              account.spent += spent()
-            })
-          return Effect.asVoid(Effect.acquireRelease(take, settle))
         }
       })
     })

@@ -8,11 +8,11 @@ import { decimalOf } from "@llm-router/domain/Money"
 import type { RouteError } from "@llm-router/domain/RouterError"
 import { end, silence } from "@llm-router/router/openrouter/Exchange"
 import { type Routed, type RoutedAnswer, type RoutedStream, Router } from "@llm-router/router/Router"
-import type { Arrival } from "@llm-router/router/telemetry/RequestTelemetry"
 import { logIdsOf, type Span } from "@llm-router/router/telemetry/Span"
 import { attributes } from "@llm-router/router/telemetry/spans"
+import { type RequestScope, withRequestScope } from "@llm-router/router/RequestScope"
 import { Watchdog } from "@llm-router/router/Watchdog"
-import { Cause, Effect, Fiber, Layer, type Scope } from "effect"
+import { Cause, Effect, Fiber, Layer } from "effect"
 import { ServerSettings } from "../ServerSettings.ts"
 import { spanOf } from "../telemetry/httpRequests.ts"
 import { Admission } from "./Admission.ts"
@@ -104,17 +104,6 @@ export const CompletionsLive = Layer.effectDiscard(
     const keyOf = clientRule(settings)
     const turns = readingTurns(watchdog)
 
-    const readChat = Effect.fnUntraced(function* ({ id, request, response }: Call) {
-      const keyId = keyOf(request)
-      if (typeof keyId !== "string") return yield* keyId
-      yield* limits.admit(keyId)
-      const ticket = yield* admission.enter
-      const body = yield* jsonBody(request, response, { maxBytes: maxBodyBytes, ticket, turns })
-      yield* ticket.place
-      const at = performance.now()
-      return { at, chat: yield* Effect.fromResult(parseChatRequest(id, signalsOf(request, keyId), body)) }
-    })
-
     /** Hands on a stream, piece by piece. */
     const relay = ({ id, response }: Call, answer: RoutedStream): Effect.Effect<void> => {
       const step: Effect.Effect<void> = Effect.matchEffect(answer.next, {
@@ -160,7 +149,7 @@ export const CompletionsLive = Layer.effectDiscard(
           })
         : routed.answer
 
-    const answerRouted = (call: Call, chat: ChatRequest, routed: Routed): Effect.Effect<void, never, Scope.Scope> =>
+    const answerRouted = (call: Call, chat: ChatRequest, routed: Routed): Effect.Effect<void> =>
       Effect.matchEffect(awaited(call, chat, routed), {
         onSuccess: (answer) => {
           if (answer._tag === "Json") return answerWhole(call, routed, answer)
@@ -183,30 +172,33 @@ export const CompletionsLive = Layer.effectDiscard(
           )
         : writeError(response, wireErrorOf(error), headers)
 
-    /** Within the budget of its key. */
-    const routedWithin = Effect.fnUntraced(function* (chat: ChatRequest, arrival: Arrival) {
-      const request = yield* router.route(chat, arrival)
-      yield* limits.reserve(chat.client.keyId, request)
-      return request
+    /** Admits the request, reads it and decides; gives what is left to do, which is to answer. */
+    const received = Effect.fnUntraced(function* (
+      call: Call,
+      scope: RequestScope
+    ): Effect.fn.Return<Effect.Effect<void>, EdgeError> {
+      const { headers, id, kind, request, response, span } = call
+      const keyId = keyOf(request)
+      if (typeof keyId !== "string") return yield* keyId
+      yield* limits.admit(keyId)
+      const ticket = admission.enter(scope)
+      const body = yield* jsonBody(request, response, { maxBytes: maxBodyBytes, ticket, turns })
+      yield* ticket.place
+      const at = performance.now()
+      const chat = yield* Effect.fromResult(parseChatRequest(id, signalsOf(request, keyId), body))
+      if (kind === "plan") {
+        const planned = yield* router.plan(chat)
+        return writeJson(response, 200, headers, JSON.stringify(planView(planned, id)))
+      }
+      const routed = yield* router.route(chat, scope, { at, span })
+      yield* limits.reserve(keyId, routed, scope)
+      return answerRouted(call, chat, routed)
     })
 
-    const complete = (call: Call, chat: ChatRequest, at: number): Effect.Effect<void, never, Scope.Scope> =>
-      Effect.matchEffect(routedWithin(chat, { at, span: call.span }), {
+    const answer = (call: Call, scope: RequestScope): Effect.Effect<void> =>
+      Effect.matchEffect(received(call, scope), {
         onFailure: (error) => refuse(call, error),
-        onSuccess: (routed) => answerRouted(call, chat, routed)
-      })
-
-    const plan = (call: Call, chat: ChatRequest): Effect.Effect<void> =>
-      Effect.matchEffect(router.plan(chat), {
-        onFailure: (error) => refuse(call, error),
-        onSuccess: (planned) => writeJson(call.response, 200, call.headers, JSON.stringify(planView(planned, call.id)))
-      })
-
-    const answer = (call: Call): Effect.Effect<void, never, Scope.Scope> =>
-      Effect.matchEffect(readChat(call), {
-        onFailure: (error) => refuse(call, error),
-        onSuccess: ({ at, chat }): Effect.Effect<void, never, Scope.Scope> =>
-          call.kind === "plan" ? plan(call, chat) : complete(call, chat, at)
+        onSuccess: (answered) => answered
       })
 
     const failed = (call: Call, cause: Cause.Cause<never>): Effect.Effect<void> => {
@@ -232,8 +224,9 @@ export const CompletionsLive = Layer.effectDiscard(
       const headers: Headers = sandbox ? { "x-request-id": id, "x-router-sandbox": "true" } : { "x-request-id": id }
       const span = spanOf(request)
       const call: Call = { id, kind, request, response, span, headers }
-      const answered = Effect.onExit(Effect.scoped(answer(call)), (exit) =>
-        exit._tag === "Failure" ? failed(call, exit.cause) : Effect.void
+      const answered = Effect.onExit(
+        withRequestScope((taken) => answer(call, taken)),
+        (exit) => (exit._tag === "Failure" ? failed(call, exit.cause) : Effect.void)
       )
       if (span !== undefined) span.attributes[attributes.requestId] = id
       const fiber = Fiber.runIn(run(answered), scope)
