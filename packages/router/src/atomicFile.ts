@@ -5,6 +5,7 @@ import { randomUUID } from "node:crypto"
 import * as fs from "node:fs/promises"
 import { basename, dirname, join, resolve } from "node:path"
 import { Effect, Predicate } from "effect"
+import { makeDirectory } from "./makeDirectory.ts"
 
 /** What is at a path: an absent file is a state of its own, an unreadable one says why. */
 export type Observed =
@@ -86,7 +87,7 @@ const modeOf = async (path: string): Promise<number> => {
 const replace = async (path: string, text: string): Promise<void> => {
   const target = await targetOf(path)
   const directory = dirname(target)
-  await fs.mkdir(directory, { recursive: true })
+  makeDirectory(directory)
   const temporary = join(directory, temporaryName(basename(target)))
   try {
     await writeSynced(temporary, text, await modeOf(target))

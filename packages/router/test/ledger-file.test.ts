@@ -95,6 +95,14 @@ describe("a file", () => {
     })
   )
 
+  it.effect("where no directory can be made is refused", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(during("/proc/none/at/all/ledger.sqlite", () => Effect.void))
+      assert.instanceOf(error, LedgerUnusable)
+      assert.include(error.message, "/proc/none")
+    })
+  )
+
   it.effect("can be copied while it is written to; a copy replaces nothing", () =>
     Effect.gen(function* () {
       const path = yield* newPath

@@ -1,5 +1,6 @@
 /** What the HTTP handlers need to know of the settings. */
 import { Context } from "effect"
+import type { MisspeltName } from "./misspelt.ts"
 import type { Settings, SettingSources } from "./settings.ts"
 
 export class ServerSettings extends Context.Service<
@@ -7,6 +8,7 @@ export class ServerSettings extends Context.Service<
   {
     readonly settings: Settings
     readonly sources: SettingSources
+    readonly misspelt: ReadonlyArray<MisspeltName>
     readonly sandbox: boolean
     readonly maxBodyBytes: number
     readonly keepAliveMillis: number

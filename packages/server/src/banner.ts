@@ -12,7 +12,7 @@ export const announced = Layer.effectDiscard(
     const store = yield* ConfigStore
     const ledger = yield* CostLedger
     const client = yield* ModelClient
-    const { sandbox, settings, version } = yield* ServerSettings
+    const { misspelt, sandbox, settings, version } = yield* ServerSettings
     const categories = [...store.currentUnsafe().categories.values()]
     const width = Math.max(...categories.map(({ name }) => name.length))
     const missing = client.configured
@@ -28,7 +28,8 @@ export const announced = Layer.effectDiscard(
         ),
         `  config   ${store.path}`,
         `  ledger   ${ledger.location}`,
-        ...missing
+        ...missing,
+        ...misspelt.map(({ meant, name }) => `  unknown  ${name} in .env is no setting: is ${meant} meant?`)
       ].join("\n")
     )
   })

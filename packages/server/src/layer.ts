@@ -153,7 +153,7 @@ const readiness = Layer.effectDiscard(
 )
 
 export const serverLayer = (loaded: LoadedSettings) => {
-  const { settings, sources } = loaded
+  const { misspelt, settings, sources } = loaded
   const server = Layer.unwrap(
     Effect.map(NodeServer, (nodeServer) =>
       NodeHttpServer.layer(() => nodeServer, {
@@ -176,6 +176,7 @@ export const serverLayer = (loaded: LoadedSettings) => {
       ServerSettings.of({
         settings,
         sources,
+        misspelt,
         sandbox: settings.routerSandbox,
         maxBodyBytes: settings.routerMaxBodyBytes,
         keepAliveMillis: settings.streamKeepaliveMillis,

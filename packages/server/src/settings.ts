@@ -5,6 +5,7 @@ import { anonymous } from "@llm-router/domain/ChatRequest"
 import { Option, Result, Schema } from "effect"
 import { parseEnv } from "node:util"
 import { isLoopback } from "./loopback.ts"
+import { type MisspeltName, misspeltIn } from "./misspelt.ts"
 import type { Setting } from "./setting.ts"
 import type { KeyedLimit } from "./settingKinds.ts"
 import { settingsTable } from "./settingsTable.ts"
@@ -20,6 +21,8 @@ export type SettingSources = Readonly<Record<SettingName, SettingSource>>
 export interface LoadedSettings {
   readonly settings: Settings
   readonly sources: SettingSources
+  /** Names in `.env` that are like a setting's and are none. */
+  readonly misspelt: ReadonlyArray<MisspeltName>
 }
 
 /** Every setting and argument that is wrong, each in one line that shows no secret. */
@@ -33,6 +36,9 @@ export class SettingsError extends Schema.TaggedError<SettingsError>()("Settings
 
 const definitions: ReadonlyArray<readonly [key: string, setting: Setting<SettingName, unknown>]> =
   Object.entries(settingsTable)
+
+/** Every name that a setting has. */
+const names = definitions.flatMap(([, { aliases, name }]) => [name, ...aliases])
 
 // ---- reading ----
 
@@ -139,7 +145,11 @@ export const loadSettings = (from: {
     sources[setting.name] = given?.source ?? "default"
   }
   // The loop gave every key of the table a value of its own setting, which the types of a loop cannot say.
-  const result = { settings: loaded, sources } as unknown as LoadedSettings
+  const result = {
+    settings: loaded,
+    sources,
+    misspelt: misspeltIn(Object.keys(dotEnv), names)
+  } as unknown as LoadedSettings
   problems.push(...conflictsIn(result.settings, (...names) => !names.some((name) => wrong.has(name))))
   return problems.length > 0 ? Result.fail(new SettingsError({ problems })) : Result.succeed(result)
 }

@@ -69,6 +69,17 @@ describe("the banner", () => {
     })
   )
 
+  it.live("asks about names in .env that are like a setting's and are none", () =>
+    Effect.gen(function* () {
+      const directory = yield* workingDirectory
+      writeFileSync(join(directory, ".env"), "OPENROUTER_KEY=sk-or-v1-abc\nPORTT=1\nPGHOST=db\nLOG_LEVEL=info\n")
+      const { banner } = yield* started({ directory })
+      assert.include(banner, "OPENROUTER_KEY in .env is no setting: is OPENROUTER_API_KEY meant?")
+      assert.include(banner, "PORTT in .env is no setting: is PORT meant?")
+      assert.notMatch(banner, /PGHOST|is no setting: is LOG_LEVEL|sk-or-v1/)
+    })
+  )
+
   it.live("tells what is missing, and what it is in the sandbox", () =>
     Effect.gen(function* () {
       assert.include((yield* startWith()).banner, "OPENROUTER_API_KEY")

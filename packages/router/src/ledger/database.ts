@@ -1,7 +1,8 @@
 /** The ledger's file: its tables, its versions, and what makes a file one that must not be written to. */
-import { closeSync, existsSync, mkdirSync, openSync, statSync } from "node:fs"
+import { closeSync, existsSync, openSync, statSync } from "node:fs"
 import { dirname } from "node:path"
 import { DatabaseSync } from "node:sqlite"
+import { makeDirectory } from "../makeDirectory.ts"
 import { seriesColumns } from "./rollup.ts"
 import { driftColumns, firstColumns } from "./tally.ts"
 
@@ -77,7 +78,7 @@ class Unusable extends Error {}
 const corrupt = 11
 const notDatabase = 26
 const refusals = new Set([18, 19, 20, 25])
-const unusableCodes = new Set(["EACCES", "ENOTDIR", "EISDIR", "EEXIST", "EPERM"])
+const unusableCodes = new Set(["EACCES", "ENOENT", "ENOTDIR", "EISDIR", "EEXIST", "EPERM"])
 
 const propertyOf = (error: unknown, name: "code" | "errcode"): unknown =>
   typeof error === "object" && error !== null && name in error ? Reflect.get(error, name) : undefined
@@ -158,7 +159,7 @@ export const makePrivate = (path: string): void => {
 
 /** Opens for writing, creating what is missing. Throws; `faultOf` tells what that means. */
 export const openLedger = (path: string): { readonly db: DatabaseSync; readonly checked: boolean } => {
-  mkdirSync(dirname(path), { recursive: true })
+  makeDirectory(dirname(path))
   const checked = inspect(path)
   makePrivate(path)
   const db = new DatabaseSync(path, { timeout: 5000 })
