@@ -3,7 +3,8 @@
  */
 import { Result } from "effect"
 import { isUtf8 } from "node:buffer"
-import { type Edit, firstMemberAt, type Member, membersOf, withEdits } from "./jsonSpans.ts"
+import { membersOf, scanOf } from "./jsonScan.ts"
+import { type Edit, firstMemberAt, type Member, withEdits } from "./jsonSpans.ts"
 import { InvalidRequest } from "./RouterError.ts"
 
 const roles = ["system", "developer", "user", "assistant", "tool", "function"] as const
@@ -124,11 +125,12 @@ const fieldProblem = (fields: Readonly<Record<string, unknown>>): InvalidRequest
 const nonEmpty = (value: unknown): ReadonlyArray<unknown> | undefined =>
   Array.isArray(value) && value.length > 0 ? value : undefined
 
-/** Reads a request body, whose bounds (`jsonLimits`) are its sender's reader's to keep. The error names the field at fault by its path. */
+/** Reads a request body that was scanned while it came. The error names the field at fault by its path. */
 export const parseChatRequest = (
   id: string,
   client: ClientSignals,
-  body: Buffer
+  body: Buffer,
+  scan = scanOf(body)
 ): Result.Result<ChatRequest, InvalidRequest> => {
   // The upstream gets these bytes, not what became of them here.
   if (!isUtf8(body)) return Result.fail(invalid(null, "The request body is not valid JSON: it is not UTF-8."))
@@ -146,7 +148,7 @@ export const parseChatRequest = (
     id,
     client,
     body,
-    members: membersOf(body),
+    members: scan.membersIn(body),
     model: stringOr(fields["model"]) ?? "",
     stream: fields["stream"] === true,
     // `fieldProblem` checked each message.
@@ -180,7 +182,7 @@ const usageEdits = (request: ChatRequest): ReadonlyArray<Edit> => {
     if (request.body[option.start] !== 0x7b) {
       return [{ start: option.start, end: option.end, text: `{"include_usage":true}` }]
     }
-    const members = membersOf(request.body, option.start)
+    const members = membersOf(request.body, option.start, option.end)
     const flags = members.filter((member) => member.name === "include_usage")
     const at = firstMemberAt(request.body, option.start)
     return flags.length > 0

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { firstMemberAt, membersOf, withEdits } from "../src/jsonSpans.ts"
+import { membersOf } from "../src/jsonScan.ts"
+import { firstMemberAt, withEdits } from "../src/jsonSpans.ts"
 import { MemberText, objectText, valueText } from "./jsonTexts.ts"
 
 const spans = (text: string) => {

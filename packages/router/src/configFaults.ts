@@ -2,7 +2,8 @@
  * What is wrong with a configuration file, in words that name the place: line and column of a syntax error,
  * path and line of a field.
  */
-import { type Member, membersOf } from "@llm-router/domain/jsonSpans"
+import { membersOf } from "@llm-router/domain/jsonScan"
+import type { Member } from "@llm-router/domain/jsonSpans"
 import { Result, SchemaIssue } from "effect"
 
 const maximumFaults = 5
@@ -73,7 +74,7 @@ const lineOf = (text: string, path: ReadonlyArray<PropertyKey>): number | undefi
   let found: Member | undefined
   for (const key of path) {
     const members: ReadonlyArray<Member> =
-      found === undefined || bytes[found.start] === 0x7b ? membersOf(bytes, found?.start) : []
+      found === undefined || bytes[found.start] === 0x7b ? membersOf(bytes, found?.start, found?.end) : []
     const next = members.findLast((member) => member.name === key)
     if (next === undefined) break
     found = next

@@ -182,10 +182,10 @@ export const CompletionsLive = Layer.effectDiscard(
       if (typeof keyId !== "string") return yield* keyId
       yield* limits.admit(keyId)
       const ticket = admission.enter(scope)
-      const body = yield* jsonBody(request, response, { maxBytes: maxBodyBytes, ticket, turns })
+      const { bytes, scan } = yield* jsonBody(request, response, { maxBytes: maxBodyBytes, ticket, turns })
       yield* ticket.place
       const at = performance.now()
-      const chat = yield* Effect.fromResult(parseChatRequest(id, signalsOf(request, keyId), body))
+      const chat = yield* Effect.fromResult(parseChatRequest(id, signalsOf(request, keyId), bytes, scan))
       if (kind === "plan") {
         const planned = yield* router.plan(chat)
         return writeJson(response, 200, headers, JSON.stringify(planView(planned, id)))

@@ -1,7 +1,7 @@
 /**
  * What every handler needs of a request: its id, and a JSON body within bounds.
  */
-import { JsonLimitScan, type JsonLimits, requestLimits } from "@llm-router/domain/jsonLimits"
+import { type JsonLimits, JsonScan, requestLimits } from "@llm-router/domain/jsonScan"
 import { InvalidRequest, type Overloaded } from "@llm-router/domain/RouterError"
 import { Effect } from "effect"
 import { randomUUID } from "node:crypto"
@@ -42,12 +42,18 @@ export interface BodyBounds {
   readonly turns: ReadingTurns
 }
 
+/** A body that has come whole, and the pass over its bytes. */
+export interface ScannedBody {
+  readonly bytes: Buffer
+  readonly scan: JsonScan
+}
+
 /** The bytes of a JSON body, within its limits. Whether they are JSON is the reader's to see. */
 export const jsonBody = (
   request: Incoming,
   response: Outgoing,
   bounds: BodyBounds
-): Effect.Effect<Buffer, InvalidRequest | Overloaded> => {
+): Effect.Effect<ScannedBody, InvalidRequest | Overloaded> => {
   if (!isJsonType(request.headers["content-type"] ?? "")) return Effect.fail(unsupportedMediaType())
   const encoding = request.headers["content-encoding"] ?? "identity"
   if (encoding.toLowerCase() !== "identity") return Effect.fail(unsupportedEncoding())
@@ -61,20 +67,21 @@ export const jsonBody = (
 }
 
 /** A body that came with its request. */
-const wholeBody = (body: Buffer, { ticket }: BodyBounds): Effect.Effect<Buffer, InvalidRequest | Overloaded> => {
-  if (!ticket.hold(body.length)) return Effect.fail(noRoomForBody)
-  const problem = limitProblem(body)
-  return problem === undefined ? Effect.succeed(body) : Effect.fail(problem)
+const wholeBody = (bytes: Buffer, { ticket }: BodyBounds): Effect.Effect<ScannedBody, InvalidRequest | Overloaded> => {
+  if (!ticket.hold(bytes.length)) return Effect.fail(noRoomForBody)
+  const scan = new JsonScan(requestLimits)
+  const exceeded = scan.exceededBy(bytes)
+  return exceeded === undefined ? Effect.succeed({ bytes, scan }) : Effect.fail(beyondLimit(exceeded))
 }
 
 /** Reads a body up to its bounds. What is over them is refused while it comes, not after. */
 const readBody = (
   source: IncomingMessage,
   { maxBytes, ticket, turns }: BodyBounds
-): Effect.Effect<Buffer, InvalidRequest | Overloaded> =>
-  Effect.callback<Buffer, InvalidRequest | Overloaded>((resume) => {
+): Effect.Effect<ScannedBody, InvalidRequest | Overloaded> =>
+  Effect.callback<ScannedBody, InvalidRequest | Overloaded>((resume) => {
     const parts: Array<Buffer> = []
-    const scan = new JsonLimitScan(requestLimits)
+    const scan = new JsonScan(requestLimits)
     const turn = turns.toRead(source, () => settle(Effect.fail(noRoomForBody)))
     let length = 0
     const onData = (part: Buffer) => {
@@ -87,13 +94,18 @@ const readBody = (
       turn.took(part.length)
     }
     const onEnd = () =>
-      settle(Effect.succeed(parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts, length)))
+      settle(
+        Effect.succeed({
+          bytes: parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts, length),
+          scan
+        })
+      )
     const onError = () => settle(Effect.fail(unreadable()))
     const stop = () => {
       turn.end()
       source.off("data", onData).off("end", onEnd).off("error", onError).off("close", onError)
     }
-    const settle = (result: Effect.Effect<Buffer, InvalidRequest | Overloaded>) => {
+    const settle = (result: Effect.Effect<ScannedBody, InvalidRequest | Overloaded>) => {
       stop()
       resume(result)
     }
@@ -111,7 +123,7 @@ const beyondLimit = (limit: keyof JsonLimits): InvalidRequest => {
 
 /** What is wrong with a whole body that was read elsewhere. */
 export const limitProblem = (body: Buffer): InvalidRequest | undefined => {
-  const exceeded = new JsonLimitScan(requestLimits).exceededBy(body)
+  const exceeded = new JsonScan(requestLimits).exceededBy(body)
   return exceeded === undefined ? undefined : beyondLimit(exceeded)
 }
 

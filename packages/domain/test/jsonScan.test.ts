@@ -1,12 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
-import { JsonLimitScan } from "../src/jsonLimits.ts"
+import { Schema } from "effect"
+import { JsonScan } from "../src/jsonScan.ts"
+import { MemberText, objectText, valueText } from "./jsonTexts.ts"
 
 const limits = { depth: 3, nodes: 5 }
 
 /** What a text goes over, read in pieces of so many bytes. */
 const exceededLimit = (text: string, pieceBytes: number) => {
   const bytes = Buffer.from(text)
-  const scan = new JsonLimitScan(limits)
+  const scan = new JsonScan(limits)
   for (let at = 0; at < bytes.length; at += pieceBytes) {
     const exceeded = scan.exceededBy(bytes.subarray(at, at + pieceBytes))
     if (exceeded !== undefined) return exceeded
@@ -14,7 +16,7 @@ const exceededLimit = (text: string, pieceBytes: number) => {
   return undefined
 }
 
-describe("JsonLimitScan", () => {
+describe("JsonScan", () => {
   it.each([
     ["", undefined],
     ["[[[1]]]", undefined],
@@ -34,4 +36,18 @@ describe("JsonLimitScan", () => {
       assert.strictEqual(exceededLimit(text, pieceBytes), expected, `in pieces of ${pieceBytes}`)
     }
   })
+
+  it.prop(
+    "finds every member's name and bytes, however the text comes apart",
+    { members: Schema.Array(MemberText), pieceBytes: Schema.Literals([1, 2, 3, 5, 8, 13, 21]) },
+    ({ members, pieceBytes }) => {
+      const bytes = Buffer.from(objectText(members, " "))
+      const scan = new JsonScan({ depth: 100, nodes: 100_000 })
+      for (let at = 0; at < bytes.length; at += pieceBytes) scan.exceededBy(bytes.subarray(at, at + pieceBytes))
+      assert.deepStrictEqual(
+        scan.membersIn(bytes).map(({ end, name, start }) => [name, bytes.toString("utf8", start, end)]),
+        members.map(({ name, value }) => [JSON.parse(`"${name.join("")}"`), valueText(value)])
+      )
+    }
+  )
 })

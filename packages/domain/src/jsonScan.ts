@@ -1,0 +1,171 @@
+/**
+ * One pass over the bytes of a JSON text while they come, before anything is built of them: whether it keeps to its
+ * limits, and where the members of its object stand.
+ */
+import { type Member, memberAt } from "./jsonSpans.ts"
+
+const quote = 0x22
+const backslash = 0x5c
+const comma = 0x2c
+const colon = 0x3a
+const openBrace = 0x7b
+const closeBrace = 0x7d
+const openBracket = 0x5b
+const closeBracket = 0x5d
+
+/** What a byte outside of strings is to the scan: most are nothing, which one look in a table tells. */
+const nothing = 0
+const stringBegins = 1
+const nameEnds = 2
+const valueFollows = 3
+const levelBegins = 4
+const levelEnds = 5
+const meanings = new Uint8Array(256)
+meanings[quote] = stringBegins
+meanings[colon] = nameEnds
+meanings[comma] = valueFollows
+for (const bracket of [openBrace, openBracket]) meanings[bracket] = levelBegins
+for (const bracket of [closeBrace, closeBracket]) meanings[bracket] = levelEnds
+
+/** So much of a string is read byte by byte: most end there, and a search from one quote to the next costs more. */
+const shortString = 24
+
+export interface JsonLimits {
+  readonly depth: number
+  /** Values: objects, arrays, and what stands in them. */
+  readonly nodes: number
+}
+
+/** More than any request means to have; `JSON.parse` takes seconds and gigabytes for millions of values. */
+export const requestLimits: JsonLimits = { depth: 256, nodes: 500_000 }
+
+const noLimits: JsonLimits = { depth: Number.POSITIVE_INFINITY, nodes: Number.POSITIVE_INFINITY }
+
+/** Where a member stands: four numbers each. */
+const numbersPerMember = 4
+
+/**
+ * Reads a text piece by piece, wherever it comes apart. Any bytes will do, valid JSON or not. Every value but the first
+ * stands behind a bracket or a comma, so those are counted.
+ */
+export class JsonScan {
+  readonly #limits: JsonLimits
+  #depth = 0
+  #nodes = 1
+  /** Bytes of the pieces before. */
+  #before = 0
+  /** Of each member of the outermost object: from where to where its name goes, and the bytes around its value. */
+  readonly #found: Array<number> = []
+  /** Of the member that is read; its value begins behind the colon, and there is none before. */
+  #nameStart = 0
+  #nameEnd = 0
+  #valueStart = -1
+  #inString = false
+  /** The string's bytes so far end with a backslash that escapes what comes next. */
+  #escaping = false
+
+  constructor(limits: JsonLimits) {
+    this.#limits = limits
+  }
+
+  /** Which limit the text goes over with this piece. */
+  exceededBy(piece: Buffer): keyof JsonLimits | undefined {
+    const limits = this.#limits
+    let depth = this.#depth
+    let nodes = this.#nodes
+    const { length } = piece
+    let begun = 0
+    if (this.#inString) {
+      begun = this.#afterString(piece, 0)
+      if (depth === 1) this.#string(this.#nameStart, begun)
+    }
+    for (let at = begun; at < length; at++) {
+      const meaning = meanings[piece[at] ?? 0]
+      if (meaning === nothing) continue
+      if (meaning === stringBegins) {
+        const start = at
+        at = this.#afterString(piece, at + 1) - 1
+        if (depth === 1) this.#string(this.#before + start, at + 1)
+      } else if (meaning === nameEnds) {
+        if (depth === 1) this.#valueStart = this.#before + at + 1
+      } else if (meaning === levelEnds) {
+        if (depth-- === 1) this.#memberEnds(at)
+      } else {
+        if (meaning === valueFollows) {
+          if (depth === 1) this.#memberEnds(at)
+        } else if (++depth > limits.depth) return "depth"
+        if (++nodes > limits.nodes) return "nodes"
+      }
+    }
+    this.#depth = depth
+    this.#nodes = nodes
+    this.#before += length
+    return undefined
+  }
+
+  /**
+   * The members of the outermost object, in order, doubles included. `bytes` have what was read from `from` on, and must
+   * be valid JSON (`JSON.parse` accepted them).
+   */
+  membersIn(bytes: Buffer, from = 0): ReadonlyArray<Member> {
+    const members: Array<Member> = []
+    for (let index = 0; index < this.#found.length; index += numbersPerMember) {
+      const [nameStart = 0, nameEnd = 0, start = 0, end = 0] = this.#found.slice(index, index + numbersPerMember)
+      members.push(memberAt(bytes, from + nameStart, from + nameEnd, from + start, from + end))
+    }
+    return members
+  }
+
+  /** A string of the outermost object, whose end is in this piece, or that fills what is left of it. */
+  #string(start: number, end: number): void {
+    if (this.#valueStart >= 0) return
+    this.#nameStart = start
+    this.#nameEnd = this.#before + end
+  }
+
+  #memberEnds(at: number): void {
+    if (this.#valueStart < 0) return
+    this.#found.push(this.#nameStart, this.#nameEnd, this.#valueStart, this.#before + at)
+    this.#valueStart = -1
+  }
+
+  /** The index after the end of the string whose bytes go on at `from`, or the piece's end when it does not end there. */
+  #afterString(piece: Buffer, from: number): number {
+    if (!this.#escaping) {
+      const short = Math.min(from + shortString, piece.length)
+      for (let at = from; at < short; at++) {
+        const byte = piece[at]
+        if (byte === backslash) break
+        if (byte === quote) {
+          this.#inString = false
+          return at + 1
+        }
+      }
+    }
+    for (let at = from; ;) {
+      const closing = piece.indexOf(quote, at)
+      const end = closing < 0 ? piece.length : closing
+      let start = end
+      while (start > from && piece[start - 1] === backslash) start--
+      const before = start === from && this.#escaping ? 1 : 0
+      const escaped = (end - start + before) % 2 === 1
+      if (closing < 0 || !escaped) {
+        this.#inString = closing < 0
+        this.#escaping = closing < 0 && escaped
+        return closing < 0 ? end : closing + 1
+      }
+      at = closing + 1
+    }
+  }
+}
+
+/** A whole text, read in one piece. */
+export const scanOf = (bytes: Buffer): JsonScan => {
+  const scan = new JsonScan(noLimits)
+  scan.exceededBy(bytes)
+  return scan
+}
+
+/** The members of the object that stands from `start` to `end` of valid JSON. */
+export const membersOf = (bytes: Buffer, start = 0, end = bytes.length): ReadonlyArray<Member> =>
+  scanOf(bytes.subarray(start, end)).membersIn(bytes, start)
