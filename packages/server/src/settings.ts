@@ -38,7 +38,7 @@ const definitions: ReadonlyArray<readonly [key: string, setting: Setting<Setting
   Object.entries(settingsTable)
 
 /** Every name that a setting has. */
-const names = definitions.flatMap(([, { aliases, name }]) => [name, ...aliases])
+const knownNames = definitions.flatMap(([, { aliases, name }]) => [name, ...aliases])
 
 // ---- reading ----
 
@@ -148,7 +148,7 @@ export const loadSettings = (from: {
   const result = {
     settings: loaded,
     sources,
-    misspelt: misspeltIn(Object.keys(dotEnv), names)
+    misspelt: misspeltIn(Object.keys(dotEnv), knownNames)
   } as unknown as LoadedSettings
   problems.push(...conflictsIn(result.settings, (...names) => !names.some((name) => wrong.has(name))))
   return problems.length > 0 ? Result.fail(new SettingsError({ problems })) : Result.succeed(result)
