@@ -41,8 +41,13 @@ export const requestLimits: JsonLimits = { depth: 256, nodes: 500_000 }
 
 const noLimits: JsonLimits = { depth: Number.POSITIVE_INFINITY, nodes: Number.POSITIVE_INFINITY }
 
-/** Where a member stands: four numbers each. */
-const numbersPerMember = 4
+/** Where a member stands: its name, and what is between the colon and the comma or brace behind it. */
+interface Found {
+  readonly nameStart: number
+  readonly nameEnd: number
+  readonly start: number
+  readonly end: number
+}
 
 /**
  * Reads a text piece by piece, wherever it comes apart. Any bytes will do, valid JSON or not. Every value but the first
@@ -54,8 +59,8 @@ export class JsonScan {
   #nodes = 1
   /** Bytes of the pieces before. */
   #before = 0
-  /** Of each member of the outermost object: from where to where its name goes, and the bytes around its value. */
-  readonly #found: Array<number> = []
+  /** The members of the outermost object. */
+  readonly #found: Array<Found> = []
   /** Of the member that is read; its value begins behind the colon, and there is none before. */
   #nameStart = 0
   #nameEnd = 0
@@ -108,12 +113,9 @@ export class JsonScan {
    * be valid JSON (`JSON.parse` accepted them).
    */
   membersIn(bytes: Buffer, from = 0): ReadonlyArray<Member> {
-    const members: Array<Member> = []
-    for (let index = 0; index < this.#found.length; index += numbersPerMember) {
-      const [nameStart = 0, nameEnd = 0, start = 0, end = 0] = this.#found.slice(index, index + numbersPerMember)
-      members.push(memberAt(bytes, from + nameStart, from + nameEnd, from + start, from + end))
-    }
-    return members
+    return this.#found.map(({ end, nameEnd, nameStart, start }) =>
+      memberAt(bytes, from + nameStart, from + nameEnd, from + start, from + end)
+    )
   }
 
   /** A string of the outermost object, whose end is in this piece, or that fills what is left of it. */
@@ -125,7 +127,12 @@ export class JsonScan {
 
   #memberEnds(at: number): void {
     if (this.#valueStart < 0) return
-    this.#found.push(this.#nameStart, this.#nameEnd, this.#valueStart, this.#before + at)
+    this.#found.push({
+      nameStart: this.#nameStart,
+      nameEnd: this.#nameEnd,
+      start: this.#valueStart,
+      end: this.#before + at
+    })
     this.#valueStart = -1
   }
 
