@@ -127,6 +127,26 @@ describe("a file", () => {
     })
   )
 
+  it.effect("that another router writes to as well has the entries of both, whoever is asked", () =>
+    Effect.gen(function* () {
+      const path = yield* newPath
+      const ledgers = [yield* open(path), yield* open(path)]
+      let appended = 0
+      const append = Effect.fnUntraced(function* (ledger: (typeof ledgers)[number]) {
+        ledger.appendAttempt(entryOf({ requestId: `r-${++appended}` }))
+        yield* ledger.committed
+      })
+      const counted = Effect.forEach(ledgers, (ledger) =>
+        Effect.map(ledger.usage({ groupBy: ["model"] }), ({ totals }) => totals.attempts)
+      )
+      assert.deepStrictEqual(yield* counted, [0, 0])
+      for (const writing of [ledgers.slice(0, 1), ledgers.slice(1), ledgers, ledgers, ledgers.slice(0, 1)]) {
+        yield* Effect.forEach(writing, append)
+        assert.deepStrictEqual(yield* counted, [appended, appended])
+      }
+    })
+  )
+
   it.effect("that is moved away is made anew, and nothing more goes into the old one", () =>
     Effect.gen(function* () {
       const path = yield* newPath

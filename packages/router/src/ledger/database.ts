@@ -179,3 +179,13 @@ export const openLedger = (path: string): { readonly db: DatabaseSync; readonly 
 
 /** Another connection that only reads. */
 export const openReader = (path: string): DatabaseSync => new DatabaseSync(path, { readOnly: true, timeout: 5000 })
+
+/** Reads by a connection that is there for it alone. */
+export const reading = <A>(path: string, read: (db: DatabaseSync) => A): A => {
+  const db = openReader(path)
+  try {
+    return read(db)
+  } finally {
+    db.close()
+  }
+}

@@ -4,7 +4,7 @@
  */
 import type { DatabaseSync } from "node:sqlite"
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads"
-import { openReader } from "./database.ts"
+import { openReader, reading } from "./database.ts"
 import { type HourSum, UsageMirror } from "./mirror.ts"
 import { hoursPerDay, seriesColumns } from "./rollup.ts"
 import { tallySql } from "./tally.ts"
@@ -16,12 +16,25 @@ const mostSums = 1_500_000
 const daySql = `SELECT start, series, ${tallySql((column) => column)} FROM rollup_hours
   WHERE start >= ? AND start < ? ORDER BY start`
 
+const commitsIn = (db: DatabaseSync): number => Number(db.prepare("SELECT commits FROM state").get()?.["commits"])
+
+/** Of the file as it is now; 0 where it cannot be read, which questions to the file will tell. */
+const committedIn = (path: string): number => {
+  try {
+    return reading(path, commitsIn)
+  } catch {
+    return 0
+  }
+}
+
 export class MirrorFeed {
   mirror = new UsageMirror(mostSums)
   readonly #path: string
   readonly #port: MessagePort
   /** The last commit that is in the sums. */
   #commit = 0
+  /** Another router wrote to the file: what it wrote is read when somebody asks, not at each commit of a busy one. */
+  #behind = false
   #loading: DatabaseSync | undefined
   #closed = false
 
@@ -31,11 +44,13 @@ export class MirrorFeed {
     port.on("message", (message: FromFeed) => this.#receive(message))
   }
 
-  /** Takes in what was committed before now: it was posted before anybody learned of the commit. */
+  /** Takes in what was committed before now, by whomever: our own was posted before anybody learned of the commit. */
   catchUp(): void {
+    const committed = committedIn(this.#path)
     for (let next = receiveMessageOnPort(this.#port); next !== undefined; next = receiveMessageOnPort(this.#port)) {
       this.#receive(next.message)
     }
+    if (this.#behind || this.#commit < committed) this.#load()
   }
 
   close(): void {
@@ -46,9 +61,11 @@ export class MirrorFeed {
 
   #receive(message: FromFeed): void {
     if (message._tag === "Begun") return this.#load()
-    if (message.commit <= this.#commit) return
-    // Someone else wrote to the file.
-    if (message.commit > this.#commit + 1) return this.#load()
+    if (message.commit <= this.#commit || this.#behind) return
+    if (message.commit > this.#commit + 1) {
+      this.#behind = true
+      return this.#stopLoading()
+    }
     this.#commit = message.commit
     for (const [hour, series, names, tally] of message.changes) {
       this.mirror.learn(series, names)
@@ -64,12 +81,13 @@ export class MirrorFeed {
   /** Begins anew, from one state of the file. A file that cannot be read now is read when it is opened again. */
   #load(): void {
     this.#stopLoading()
+    this.#behind = false
     this.mirror = new UsageMirror(mostSums)
     try {
       const db = openReader(this.#path)
       this.#loading = db
       db.exec("BEGIN")
-      this.#commit = Number(db.prepare("SELECT commits FROM state").get()?.["commits"])
+      this.#commit = commitsIn(db)
       for (const row of db.prepare(`SELECT id, ${seriesColumns.join(", ")} FROM series`).all()) {
         const [id, purpose = "", model = "", category = "", source = "", key = "", error = ""] =
           Object.values(row).map(String)

@@ -3,7 +3,7 @@ import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from "
 import type { DatabaseSync } from "node:sqlite"
 import { parentPort, workerData } from "node:worker_threads"
 import type { UnsettledEntry } from "./entry.ts"
-import { makePrivate, openReader, pageFault } from "./database.ts"
+import { makePrivate, pageFault, reading } from "./database.ts"
 import { MirrorFeed } from "./mirrorFeed.ts"
 import { addTally, emptyTally, type Tally } from "./tally.ts"
 import { unsettledIn } from "./unsettled.ts"
@@ -35,15 +35,6 @@ const { path } = workerData as { readonly path: string }
 
 let feed: MirrorFeed | undefined
 
-const withDatabase = <A>(use: (db: DatabaseSync) => A): A => {
-  const db = openReader(path)
-  try {
-    return use(db)
-  } finally {
-    db.close()
-  }
-}
-
 const totalsOf = (rows: ReadonlyArray<readonly [unknown, Tally]>): Tally => {
   const totals = emptyTally()
   for (const [, tally] of rows) addTally(totals, tally)
@@ -57,7 +48,7 @@ const usage = (query: UsageQuery): GroupedUsage => {
   feed?.catchUp()
   feed?.loadFrom(from)
   const floor = feed?.mirror.floor ?? Number.POSITIVE_INFINITY
-  const filed = from < floor ? withDatabase((db) => rowsFromFile(db, groupBy, from, Math.min(to, floor))) : []
+  const filed = from < floor ? reading(path, (db) => rowsFromFile(db, groupBy, from, Math.min(to, floor))) : []
   const totals = totalsOf(filed)
   if (feed === undefined || to <= floor) return groupedUsage(groupBy, filed, totals)
   const recent = feed.mirror.ask(groupBy, Math.max(from, floor), to)
@@ -89,14 +80,14 @@ const answerTo = (question: Question): ReaderAnswer => {
     case "UsageText":
       return { _tag: "UsageText", text: usageText(question.query, usage(question.query), question.format) }
     case "Backup":
-      withDatabase((db) => backUp(db, question.path))
+      reading(path, (db) => backUp(db, question.path))
       return { _tag: "Done" }
     case "Check": {
-      const fault = withDatabase((db) => pageFault(db, []))
+      const fault = reading(path, (db) => pageFault(db, []))
       return fault === undefined ? { _tag: "Done" } : { _tag: "Failed", message: `${path} is corrupt (${fault})` }
     }
     case "Unsettled":
-      return { _tag: "Unsettled", entries: withDatabase((db) => unsettledIn(db, question.sinceMillis, question.most)) }
+      return { _tag: "Unsettled", entries: reading(path, (db) => unsettledIn(db, question.sinceMillis, question.most)) }
   }
 }
 
