@@ -159,6 +159,7 @@ export const serverLayer = (loaded: LoadedSettings) => {
       NodeHttpServer.layer(() => nodeServer, {
         port: settings.port,
         host: settings.host,
+        reusePort: settings.reusePort,
         gracefulShutdownTimeout: settings.shutdownGraceMillis
       })
     )

@@ -81,6 +81,12 @@ export const settingsTable = {
   port: setting("PORT", integer(0, 65_535), 3456, "Port to listen on; 0 takes any free one", {
     commandLine: { flag: "--port", placeholder: "N" }
   }),
+  reusePort: setting(
+    "REUSE_PORT",
+    boolean,
+    false,
+    "Share the port with routers of this machine that say so too: for more cores, or to start one before another ends"
+  ),
   routerApiKeys: setting(
     "ROUTER_API_KEYS",
     clientKeys,

@@ -70,6 +70,7 @@ export const program = (
 const portProblems: ReadonlyMap<unknown, string> = new Map([
   ["EADDRINUSE", "the port is taken: set PORT, or stop what listens on it"],
   ["EACCES", "the port may not be used: set PORT to one above 1023"],
+  ["ENOTSUP", "this system cannot share ports: leave REUSE_PORT out"],
   ["EADDRNOTAVAIL", "HOST is no address of this machine"]
 ])
 

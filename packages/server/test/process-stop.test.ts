@@ -1,5 +1,5 @@
 /** How the process stops (spec 10): what is under way finishes, nothing new begins. */
-import { Agent, request } from "node:http"
+import { Agent, get, request } from "node:http"
 import { connect } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { FakeOpenRouter } from "@llm-router/testing/FakeOpenRouter"
@@ -101,6 +101,37 @@ const rawConnection = (url: string) =>
     }),
     ({ destroy }) => Effect.sync(destroy)
   )
+
+/** The log level of the router that answers a new connection. */
+const levelAt = (url: string) =>
+  Effect.callback<unknown>((resume) => {
+    get(`${url}/config`, { agent: false }, (response) => {
+      let text = ""
+      response.setEncoding("utf8").on("data", (piece) => (text += piece))
+      response.on("end", () => resume(Effect.succeed(JSON.parse(text).settings.LOG_LEVEL.value)))
+    })
+  })
+
+describe("two routers on one port", () => {
+  it.live("share its connections and the ledger's file, and one goes on alone", () =>
+    Effect.gen(function* () {
+      const directory = yield* workingDirectory
+      const shared = { REUSE_PORT: "true" }
+      const first = yield* started({ directory, env: { ...shared, LOG_LEVEL: "info" } })
+      const second = yield* started({
+        directory,
+        env: { ...shared, LOG_LEVEL: "debug", PORT: new URL(first.url).port }
+      })
+      assert.strictEqual(second.url, first.url)
+      // Each by a connection of its own.
+      const levels = Effect.map(Effect.replicateEffect(levelAt(first.url), 60), (seen) => new Set(seen))
+      assert.deepStrictEqual(yield* levels, new Set(["info", "debug"]))
+      first.signal("SIGTERM")
+      assert.strictEqual((yield* first.ended).code, 0)
+      assert.deepStrictEqual(yield* levels, new Set(["debug"]))
+    })
+  )
+})
 
 describe("SIGTERM", () => {
   it.live.each(["SIGTERM", "SIGINT"] as const)(

@@ -60,6 +60,7 @@ describe("defaults", () => {
       routerApiTimeoutMillis: 5000,
       host: "127.0.0.1",
       port: 3456,
+      reusePort: false,
       routerApiKeys: [],
       rateLimitRequestsPerMinute: undefined,
       budgetUsdPerDay: undefined,
