@@ -88,6 +88,12 @@ const evidenceIn = (config: RouterConfig, text: string): ReadonlyMap<string, Rea
   return evidence
 }
 
+const matchesOf = (ranked: ReadonlyArray<Scored>): ReadonlyArray<KeywordMatch> => {
+  const matches: Array<KeywordMatch> = []
+  for (const { evidence } of ranked) for (const { match } of evidence) matches.push(match)
+  return matches
+}
+
 const classificationOf = (ranked: ReadonlyArray<Scored>, winner: Scored, base: number): Classification => {
   const total = ranked.reduce((sum, { score }) => sum + score, 0)
   const second = ranked[1]?.score ?? 0
@@ -99,7 +105,7 @@ const classificationOf = (ranked: ReadonlyArray<Scored>, winner: Scored, base: n
     confidence: Math.round((base + (0.95 - base) * margin * amount) * 1000) / 1000,
     reasons: strongest.slice(0, maxReasons).map(({ reason }) => reason),
     decidedBy: "keywords",
-    matches: ranked.flatMap(({ evidence }) => evidence.map(({ match }) => match)),
+    matches: matchesOf(ranked),
     candidates: ranked.map(({ category, score }) => ({ category, probability: score / total }))
   }
 }
@@ -109,16 +115,16 @@ const scored = (
   evidence: ReadonlyMap<string, ReadonlyArray<Evidence>>,
   builtin: boolean,
   isLong: boolean
-): ReadonlyArray<Scored> =>
-  [...evidence]
-    .filter(([category]) => categories.get(category)?.builtin === builtin)
-    .map(([category, items]) => {
-      const sum = items.reduce((total, { weight }) => total + weight, 0)
-      const damped = builtin && isLong && category === "conversation" ? longText.conversation : 1
-      return { category, score: sum * damped, evidence: items }
-    })
-    .filter(({ category, score }) => !builtin || category !== "code" || score >= leastCode)
-    .toSorted(byRank)
+): ReadonlyArray<Scored> => {
+  const ranked: Array<Scored> = []
+  for (const [category, items] of evidence) {
+    if (categories.get(category)?.builtin !== builtin) continue
+    const sum = items.reduce((total, { weight }) => total + weight, 0)
+    const score = builtin && isLong && category === "conversation" ? sum * longText.conversation : sum
+    if (!builtin || category !== "code" || score >= leastCode) ranked.push({ category, score, evidence: items })
+  }
+  return ranked.length > 1 ? ranked.toSorted(byRank) : ranked
+}
 
 const shortMessageIn = (config: RouterConfig, text: string): Classification | undefined => {
   const words = text.trim().split(/\s+/, shortMessage.words + 1)
