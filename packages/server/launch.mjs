@@ -8,6 +8,7 @@ import { existsSync, readdirSync, renameSync, rmSync, statSync } from "node:fs"
 import { enableCompileCache } from "node:module"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { setFlagsFromString } from "node:v8"
 
 const server = import.meta.dirname
 const root = join(server, "..", "..")
@@ -49,6 +50,10 @@ const build = (folder) => {
     rmSync(unfinished, { recursive: true, force: true })
   }
 }
+
+// A request goes through hundreds of small functions; V8 stops putting them into their callers at 920 bytes of bytecode.
+// Twice that takes 6 % off its processor time (docs/performance.md).
+setFlagsFromString("--max-inlined-bytecode-size-cumulative=2000")
 
 const folder = join(dist, versionOfSources())
 const built = join(folder, "main.js")
