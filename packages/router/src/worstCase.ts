@@ -22,8 +22,9 @@ const countIn = (request: ChatRequest, name: string): number | undefined => {
 
 /** How many tokens a request lets its answers have together; `undefined` where it sets no bound. */
 export const answerTokensOf = (request: ChatRequest): number | undefined => {
-  const answer = countIn(request, "max_completion_tokens") ?? countIn(request, "max_tokens")
-  return answer === undefined ? undefined : answer * answersOf(request)
+  const bounds = ["max_completion_tokens", "max_tokens"].flatMap((name) => countIn(request, name) ?? [])
+  // Which of two counts is the upstream's to say.
+  return bounds.length === 0 ? undefined : Math.max(...bounds) * answersOf(request)
 }
 
 const answersOf = (request: ChatRequest): number => Math.min(mostAnswers, countIn(request, "n") ?? 1)

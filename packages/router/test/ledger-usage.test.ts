@@ -172,4 +172,19 @@ describe.each(["sqlite", "memory"])("usage of the %s ledger", (kind) => {
       assert.strictEqual(report.totals.attempts, 10_050)
     })
   )
+
+  it.effect("counts attempts that the caller left as cancelled, as their request is", () =>
+    Effect.gen(function* () {
+      const ledger = yield* filled([entryOf(), entryOf({ outcome: "cancelled", error: undefined })])
+      ledger.appendRequest(outcomeOf({ success: false, error: "cancelled" }))
+      const { rows } = yield* ledger.usage({ groupBy: ["error"] })
+      assert.deepStrictEqual(
+        new Map(rows.map(({ attempts, group, requests }) => [group.error, [attempts, requests]])),
+        new Map([
+          ["", [1, 0]],
+          ["cancelled", [1, 1]]
+        ])
+      )
+    })
+  )
 })

@@ -1,10 +1,17 @@
 /** What a user wants to know when the router has started: where it is, what it does, what is missing. */
+import type { RouterConfig } from "@llm-router/domain/RouterConfig"
 import { ConfigStore } from "@llm-router/router/ConfigStore"
 import { CostLedger } from "@llm-router/router/CostLedger"
 import { ModelClient } from "@llm-router/router/ModelClient"
 import { Effect, Layer } from "effect"
 import { HttpServer } from "effect/http"
 import { ServerSettings } from "./ServerSettings.ts"
+
+/** Categories come and go while the router runs, so that this is no reason not to start. */
+const unknownCategory = ({ categories }: RouterConfig, name: string): ReadonlyArray<string> =>
+  categories.has(name)
+    ? []
+    : [`  unknown  DEFAULT_CATEGORY: there is no category ${name}; until there is, conversation takes its place`]
 
 export const announced = Layer.effectDiscard(
   Effect.gen(function* () {
@@ -29,6 +36,7 @@ export const announced = Layer.effectDiscard(
         `  config   ${store.path}`,
         `  ledger   ${ledger.location}`,
         ...missing,
+        ...unknownCategory(store.currentUnsafe(), settings.defaultCategory),
         ...misspelt.map(({ meant, name }) => `  unknown  ${name} in .env is no setting: is ${meant} meant?`)
       ].join("\n")
     )

@@ -85,7 +85,7 @@ export const settingsTable = {
     "REUSE_PORT",
     boolean,
     false,
-    "Share the port with routers of this machine that say so too: for more cores, or to start one before another ends"
+    "Share the port with routers of this machine that say so too: to use more cores"
   ),
   routerApiKeys: setting(
     "ROUTER_API_KEYS",

@@ -88,6 +88,7 @@ describe("a budget per day", () => {
       assert.strictEqual((yield* ask()).status, 200)
       assert.strictEqual((yield* ask({ max_tokens: 2_000 })).status, 429)
       assert.strictEqual((yield* ask({ max_completion_tokens: 2_000 })).status, 429)
+      assert.strictEqual((yield* ask({ max_completion_tokens: 3, max_tokens: 2_000 })).status, 429)
       assert.strictEqual((yield* ask({ n: 100 })).status, 429)
       assert.strictEqual((yield* ask({ max_tokens: undefined })).status, 429)
     }).pipe(withServer({ BUDGET_USD_PER_DAY: "0.01" }))

@@ -129,6 +129,32 @@ layer(testServer({ ROUTER_MAX_BODY_BYTES: "20000" }), { excludeTestServices: tru
     )
   })
 
+  describe("a request that names the whole address", () => {
+    const body = JSON.stringify({ messages: [{ role: "user", content: "hi" }] })
+    it.effect.each(["http://localhost/v1/route", "HTTP://localhost:3456/v1/route?x=1", "https://localhost/v1/route"])(
+      "POST %s is answered",
+      (target) =>
+        Effect.gen(function* () {
+          const answer = yield* rawAnswer(
+            `POST ${target} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n` +
+              `Content-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`
+          )
+          assert.strictEqual(answer.status, 200)
+          assert.include(answer.text, '"category"')
+        })
+    )
+  })
+
+  it.effect.each(["GET /health", "POST /v1/chat/completions"])("%s for two hosts is for nobody", (line) =>
+    Effect.gen(function* () {
+      const answer = yield* rawAnswer(
+        `${line} HTTP/1.1\r\nHost: localhost\r\nHost: example.com\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}`
+      )
+      assert.strictEqual(answer.status, 400)
+      assert.include(answer.text, "more than one Host header")
+    })
+  )
+
   describe("an unknown path is 404", () => {
     const unknown = [
       "/",

@@ -80,6 +80,14 @@ describe("the banner", () => {
     })
   )
 
+  it.live("tells of a default category that is not there", () =>
+    Effect.gen(function* () {
+      const { banner } = yield* startWith({ env: { DEFAULT_CATEGORY: "nope" } })
+      assert.include(banner, "DEFAULT_CATEGORY: there is no category nope")
+      assert.notInclude((yield* startWith({ env: { DEFAULT_CATEGORY: "code" } })).banner, "DEFAULT_CATEGORY")
+    })
+  )
+
   it.live("tells what is missing, and what it is in the sandbox", () =>
     Effect.gen(function* () {
       assert.include((yield* startWith()).banner, "OPENROUTER_API_KEY")

@@ -98,6 +98,19 @@ describe("/usage", () => {
     }).pipe(withServer())
   )
 
+  it.live.each([
+    ["text/csv, application/json;q=0.5", "text/csv"],
+    ["Text/CSV", "text/csv"],
+    ["text/csv;q=0.1, application/json", "application/json"],
+    ["text/csv;q=0", "application/json"],
+    ["*/*", "application/json"]
+  ] as const)("for whoever accepts %s is %s", ([accept, type]) =>
+    Effect.gen(function* () {
+      const response = yield* get("/usage", { headers: { accept } })
+      assert.strictEqual(response.headers.get("content-type")?.split(";")[0], type)
+    }).pipe(withServer())
+  )
+
   it.live("is CSV for those who accept it", () =>
     Effect.gen(function* () {
       yield* load

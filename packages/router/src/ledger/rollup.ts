@@ -75,6 +75,10 @@ const tallyOfRow = (row: LedgerRow): Tally => {
   }
 }
 
+/** What a request is told to have failed of, its attempt has too. */
+const errorOf = (outcome: AttemptRow[10], error: string | null): string =>
+  error ?? (outcome === "cancelled" ? outcome : "")
+
 export const seriesOfRow = (row: LedgerRow): Series => {
   switch (row[0]) {
     case "request": {
@@ -82,12 +86,12 @@ export const seriesOfRow = (row: LedgerRow): Series => {
       return ["chat", model, category, source, keyId, error ?? ""]
     }
     case "attempt": {
-      const [, , , , purpose, category, source, model, , , , error] = row
-      return [purpose, model, category, source, row[23], error ?? ""]
+      const [, , , , purpose, category, source, model, , , outcome, error] = row
+      return [purpose, model, category, source, row[23], errorOf(outcome, error)]
     }
     case "settlement": {
-      const [, , , , , purpose, category, source, model, , error, keyId] = row
-      return [purpose, model, category, source, keyId, error ?? ""]
+      const [, , , , , purpose, category, source, model, outcome, error, keyId] = row
+      return [purpose, model, category, source, keyId, errorOf(outcome, error)]
     }
   }
 }

@@ -41,12 +41,18 @@ const paths: ReadonlyMap<string, Kind> = new Map([
 const asksForDryRun = (header: string | ReadonlyArray<string> | undefined): boolean =>
   header !== undefined && !/^(?:false|0|no|off|)$/i.test(String(header).trim())
 
+/** Whoever takes the router for a proxy names the whole address (RFC 9112, 3.2.2). */
+const pathOf = (url: string): string => {
+  const path = url.startsWith("/") ? url : url.replace(/^https?:\/\/[^/?]*/i, "")
+  const query = path.indexOf("?")
+  return query < 0 ? path : path.slice(0, query)
+}
+
 /** What a request asks for, if it is a chat request. */
 const kindOf = ({ headers, httpVersion, method, url = "" }: Incoming): Kind | undefined => {
   // Without a host, a request of HTTP/1.1 is for nobody, which the edge says.
   if (method !== "POST" || (headers.host === undefined && httpVersion === "1.1")) return undefined
-  const query = url.indexOf("?")
-  const kind = paths.get(query < 0 ? url : url.slice(0, query))
+  const kind = paths.get(pathOf(url))
   return kind === "completion" && asksForDryRun(headers["x-router-dry-run"]) ? "plan" : kind
 }
 

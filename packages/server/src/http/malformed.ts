@@ -28,6 +28,19 @@ const answerWhole = (response: Outgoing, { body, status }: WireError): void => {
   response.end(text)
 }
 
+/** What Node lets pass. */
+const headProblem = ({ rawHeaders }: IncomingMessage): WireError | undefined => {
+  // Names and values take turns.
+  if (rawHeaders.length > 2 * mostHeaders) {
+    return wireError(431, "invalid_request_error", null, `The request has more than ${mostHeaders} headers.`)
+  }
+  const hosts = rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === "host")
+  // Of two, another reader of the request may go by the other one (RFC 9112, 3.2).
+  return hosts.length > 1
+    ? wireError(400, "invalid_request_error", null, "The request has more than one Host header.")
+    : undefined
+}
+
 export const answerMalformedRequests = (server: DrainingServer): void => {
   const answers = new WeakMap<Duplex, Outgoing>()
   server.watch((request, response) => {
@@ -42,10 +55,8 @@ export const answerMalformedRequests = (server: DrainingServer): void => {
   })
   server.maxHeadersCount = mostHeaders + 1
   server.take((request) => {
-    // Names and values take turns.
-    if (!(request instanceof IncomingMessage) || request.rawHeaders.length <= 2 * mostHeaders) return undefined
-    const message = `The request has more than ${mostHeaders} headers.`
-    return (response) => answerWhole(response, wireError(431, "invalid_request_error", null, message))
+    const problem = request instanceof IncomingMessage ? headProblem(request) : undefined
+    return problem && ((response) => answerWhole(response, problem))
   })
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
     // Amid another answer these bytes would be taken for a part of it.

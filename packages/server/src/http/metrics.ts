@@ -13,7 +13,7 @@ import { Effect } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { ServerSettings } from "../ServerSettings.ts"
-import { formatAccepted } from "./metricsFormat.ts"
+import { formatAccepted } from "./acceptedFormat.ts"
 
 const isoTime = (millis: number): string => new Date(millis).toISOString()
 const isoTimeOrNull = (millis: number | undefined): string | null => (millis === undefined ? null : isoTime(millis))

@@ -7,6 +7,7 @@ import type { UsageFormat } from "@llm-router/router/ledger/usageText"
 import { Effect, Result } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
+import { usageFormatAccepted } from "./acceptedFormat.ts"
 import { errorResponse, wireError, wireErrorOf } from "./errors.ts"
 
 interface QueryText {
@@ -74,7 +75,7 @@ export const UsageHandlers = HttpApiBuilder.group(
     const vary = { vary: "accept" }
 
     return handlers.handle("usage", ({ query: text, request }) => {
-      const format: UsageFormat = (request.headers["accept"] ?? "").includes("text/csv") ? "csv" : "json"
+      const format = usageFormatAccepted(request.headers["accept"])
       return Effect.fromResult(queryOf(text)).pipe(
         Effect.flatMap((query) => ledger.usageText(query, format)),
         Effect.match({

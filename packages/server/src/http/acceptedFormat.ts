@@ -1,4 +1,5 @@
-/** Which form of the metrics an `Accept` header asks for (spec 8). */
+/** Which form of the metrics and of the usage an `Accept` header asks for (spec 6, 8). */
+import type { UsageFormat } from "@llm-router/router/ledger/usageText"
 import type { TextFormat } from "@llm-router/router/telemetry/prometheusText"
 
 interface MediaRange {
@@ -20,14 +21,25 @@ const mediaRanges = (accept: string): ReadonlyArray<MediaRange> =>
     return { type, parameters, quality: Number.isFinite(quality) ? quality : 0 }
   })
 
+/** How much is wanted, from 0 to 1, of what these ranges name. */
+const qualityIn =
+  (ranges: ReadonlyArray<MediaRange>) =>
+  (holds: (range: MediaRange) => boolean): number =>
+    Math.max(0, ...ranges.filter(holds).map(({ quality }) => quality))
+
+/** CSV for whoever names it and does not like JSON better. */
+export const usageFormatAccepted = (accept: string | undefined): UsageFormat => {
+  const qualityOf = qualityIn(mediaRanges(accept ?? ""))
+  const csv = qualityOf(({ type }) => type === "text/csv")
+  return csv > 0 && csv >= qualityOf(({ type }) => type === "application/json") ? "csv" : "json"
+}
+
 /**
  * Text for whoever names it and does not like JSON as well: Prometheus. Browsers, curl (any type) and axios, which names
  * `text/plain` without a version, get JSON.
  */
 export const formatAccepted = (accept: string | undefined): TextFormat | "json" => {
-  const ranges = mediaRanges(accept ?? "")
-  const qualityOf = (holds: (range: MediaRange) => boolean): number =>
-    Math.max(0, ...ranges.filter(holds).map(({ quality }) => quality))
+  const qualityOf = qualityIn(mediaRanges(accept ?? ""))
   const openMetrics = qualityOf(({ type }) => type === "application/openmetrics-text")
   const text = qualityOf(({ parameters, type }) => type === "text/plain" && parameters.has("version"))
   const json = qualityOf(({ type }) => type === "application/json")
