@@ -5,7 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { LedgerUnusable } from "../src/CostLedger.ts"
 import { migrate, migrations } from "../src/ledger/database.ts"
-import { during, entryOf, hour, newPath, open, rowsIn, start } from "./ledgerTools.ts"
+import { during, entryOf, hour, newPath, open, opened, rowsIn, start } from "./ledgerTools.ts"
 
 describe("a file", () => {
   it.effect("of version 0 gets the tables, and keeps what it has got from then on", () =>
@@ -144,6 +144,29 @@ describe("a file", () => {
         yield* Effect.forEach(writing, append)
         assert.deepStrictEqual(yield* counted, [appended, appended])
       }
+    })
+  )
+
+  it.effect("that took the place of one that was moved away keeps what is written by whoever comes next", () =>
+    Effect.gen(function* () {
+      const path = yield* newPath
+      const first = yield* opened(path)
+      const append = Effect.fnUntraced(function* ({ ledger }: typeof first, requestId: string) {
+        ledger.appendAttempt(entryOf({ requestId }))
+        yield* ledger.committed
+      })
+      yield* append(first, "old")
+      for (const suffix of ["", "-wal", "-shm"]) fs.renameSync(`${path}${suffix}`, `${path}.old${suffix}`)
+      yield* append(first, "moved")
+      const second = yield* opened(path)
+      for (let index = 0; index < 10; index++) {
+        yield* append(first, `first-${index}`)
+        yield* append(second, `second-${index}`)
+      }
+      yield* first.close
+      yield* second.close
+      yield* during(path, (ledger) => Effect.sync(() => ledger.appendAttempt(entryOf({ requestId: "third" }))))
+      assert.strictEqual(rowsIn(path, "SELECT DISTINCT request_id FROM attempts").length, 22)
     })
   )
 

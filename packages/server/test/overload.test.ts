@@ -80,6 +80,27 @@ describe("more requests than may be worked on", () => {
     }).pipe(withServer({ MAX_CONCURRENT_REQUESTS: "1", MAX_QUEUED_REQUESTS: "1" }))
   )
 
+  it.live("a thousand that wait, and end as soon as they have a place, are all answered", () =>
+    Effect.gen(function* () {
+      const upstream = yield* FakeOpenRouter
+      yield* upstream.script("a/one", stall(1))
+      const busy = yield* Effect.forkChild(ask({ stream: true }))
+      yield* upstream.awaitRequest("a/one")
+      const sockets = yield* Effect.replicateEffect(connection, 1_000)
+      const answers = sockets.map(
+        (socket) => new Promise<string>((resolve) => socket.once("data", (piece: Buffer) => resolve(piece.toString())))
+      )
+      for (const socket of sockets) socket.write(requestText("{}"))
+      // By then the server has read what was sent before.
+      yield* Effect.replicateEffect(get("/health/live"), 20)
+      yield* Fiber.interrupt(busy)
+      const statuses = (yield* Effect.promise(() => Promise.all(answers))).map((text) => text.split(" ")[1])
+      assert.deepStrictEqual(new Set(statuses), new Set(["400"]))
+      yield* upstream.script("a/one", ok())
+      assert.strictEqual((yield* ask()).status, 200)
+    }).pipe(Effect.scoped, withServer({ MAX_CONCURRENT_REQUESTS: "1", MAX_QUEUED_REQUESTS: "1000" }))
+  )
+
   it.live("a body that is long in coming keeps no place", () =>
     Effect.gen(function* () {
       const slowSender = yield* connection

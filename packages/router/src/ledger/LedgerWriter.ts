@@ -7,7 +7,7 @@ import { type MessagePort, Worker } from "node:worker_threads"
 import type { RouterMetrics } from "../telemetry/RouterMetrics.ts"
 import type { LedgerFault } from "./database.ts"
 import type { LedgerRow } from "./rows.ts"
-import { rowsPerPrune, type Snapshot } from "./store.ts"
+import { rowsPerPrune, type Run, type Snapshot } from "./store.ts"
 import type { FromWriter, ToWriter, WriterData } from "./worker.ts"
 
 export interface WriterOptions {
@@ -57,7 +57,7 @@ interface Waiter {
 export class LedgerWriter {
   readonly #options: WriterOptions
   #worker: Worker | undefined
-  #run: number | undefined
+  #run: Run | undefined
   #checked = false
   #queue: Array<LedgerRow> = []
   #head = 0

@@ -74,13 +74,24 @@ const prepareAll = (db: DatabaseSync) => ({
   )
 })
 
-const newRun = (db: DatabaseSync, nowMillis: number): number =>
-  Number(db.prepare("INSERT INTO runs (started_at) VALUES (?)").run(nowMillis).lastInsertRowid)
+const newRun = (db: DatabaseSync, startedAtMillis: number): Run => ({
+  id: Number(db.prepare("INSERT INTO runs (started_at) VALUES (?)").run(startedAtMillis).lastInsertRowid),
+  startedAtMillis
+})
+
+const hasRun = (db: DatabaseSync, { id, startedAtMillis }: Run): boolean =>
+  db.prepare("SELECT 1 FROM runs WHERE id = ? AND started_at = ?").get(id, startedAtMillis) !== undefined
 
 const inodeOf = (path: string): bigint | undefined => statSync(path, { bigint: true, throwIfNoEntry: false })?.ino
 
+/** One life of a process: its entries are numbered within it. */
+export interface Run {
+  readonly id: number
+  readonly startedAtMillis: number
+}
+
 export class LedgerStore {
-  readonly run: number
+  readonly run: Run
   /** Whether every page was looked at. */
   readonly checked: boolean
   readonly #db: DatabaseSync
@@ -89,8 +100,11 @@ export class LedgerStore {
   readonly #statements: ReturnType<typeof prepareAll>
   readonly #seriesIds = new Map<string, number>()
 
-  /** Throws when it cannot be opened. A run goes on under its number when the file is opened again. */
-  constructor(path: string, run: number | undefined, nowMillis: number) {
+  /**
+   * Throws when it cannot be opened. A run goes on under its number when the file is opened again; in another file the
+   * number may be another's, whose entries would be taken for these.
+   */
+  constructor(path: string, run: Run | undefined, nowMillis: number) {
     this.#path = path
     const { checked, db } = openLedger(path)
     this.checked = checked
@@ -98,7 +112,7 @@ export class LedgerStore {
     this.#inode = inodeOf(path)
     try {
       this.#statements = prepareAll(this.#db)
-      this.run = run ?? newRun(this.#db, nowMillis)
+      this.run = run !== undefined && hasRun(this.#db, run) ? run : newRun(this.#db, nowMillis)
     } catch (error) {
       this.#db.close()
       throw error
@@ -143,7 +157,7 @@ export class LedgerStore {
   #insert(row: LedgerRow): boolean {
     const [kind, sequence, ...values] = row
     const attempt = row[0] === "settlement" ? [row[12], row[4]] : []
-    return Number(this.#statements[kind].run(idOf(this.run, sequence), ...values, ...attempt).changes) === 1
+    return Number(this.#statements[kind].run(idOf(this.run.id, sequence), ...values, ...attempt).changes) === 1
   }
 
   #summedAs(series: Series): Series {

@@ -5,12 +5,12 @@
 import { type MessagePort, parentPort, workerData } from "node:worker_threads"
 import { faultOf, type LedgerFault } from "./database.ts"
 import type { LedgerRow } from "./rows.ts"
-import { LedgerStore, type Snapshot, type SumChange } from "./store.ts"
+import { LedgerStore, type Run, type Snapshot, type SumChange } from "./store.ts"
 
 export interface WriterData {
   readonly path: string
   /** Of a run that goes on after its thread died. */
-  readonly run: number | undefined
+  readonly run: Run | undefined
   readonly nowMillis: number
 }
 
@@ -37,7 +37,7 @@ export type FromFeed =
 export type FromWriter =
   | {
       readonly _tag: "Opened"
-      readonly run: number
+      readonly run: Run
       readonly checked: boolean
       readonly snapshot: Snapshot | undefined
     }

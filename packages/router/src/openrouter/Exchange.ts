@@ -189,6 +189,8 @@ export class Exchange implements Caller, Watched {
       const chunk = second === undefined ? first : Buffer.concat(this.#chunks, this.#queuedBytes)
       this.#chunks.length = 0
       this.#queuedBytes = 0
+      // Whatever silence there was has ended, also where it was told before.
+      this.#waitingSince = undefined
       if (this.#call?.paused === true) this.#call.resume()
       return Effect.succeed(chunk)
     }

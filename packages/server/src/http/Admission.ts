@@ -71,7 +71,8 @@ export class Admission extends Context.Service<
               const take = () => {
                 leave()
                 placed = true
-                resume(Effect.void)
+                // Not within whoever gave the place back: a queue of requests that end at once would nest in one another.
+                queueMicrotask(() => resume(Effect.void))
               }
               const cancel = after(longestWaitMillis, () => {
                 leave()

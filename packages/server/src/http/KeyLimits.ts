@@ -71,7 +71,11 @@ export class KeyLimits extends Context.Service<
         ledger.usage({ fromMillis: today() * dayMillis, toMillis: undefined, groupBy: ["key"] })
       ).pipe(
         Effect.map(({ rows }) => {
-          for (const { cost, group } of rows) accountOf(group.key ?? anonymous).spent += cost
+          for (const { cost, group } of rows) {
+            const account = accountOf(group.key ?? anonymous)
+            // What was spent since the start is in the ledger's sum, too, where it is asked once more.
+            if (cost > account.spent) account.spent = cost
+          }
         })
       )
       if (settings.budgetUsdPerDay !== undefined) {
@@ -116,6 +120,8 @@ export class KeyLimits extends Context.Service<
               })
               return Effect.void
             }
+            // A classification that was paid for is spent, whatever becomes of its request.
+            account.spent += spent()
             const left = budget > account.spent ? budget - account.spent : 0n
             const others = isSpent ? "" : ", which requests under way may need"
             return new OverLimit({

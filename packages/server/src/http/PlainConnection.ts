@@ -101,7 +101,10 @@ export class PlainConnection {
     this.#response?.emit("drain")
   }
 
-  readonly #onTimeout = (): void => this.#owner.stalled(this.#socket)
+  /** Between requests it may rest for longer, which `check` sees to. */
+  readonly #onTimeout = (): void => {
+    if (this.#response !== undefined) this.#owner.stalled(this.#socket)
+  }
 
   /** What came so far, which is somebody else's now. */
   #take(): Buffer {
