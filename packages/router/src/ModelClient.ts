@@ -108,9 +108,7 @@ export class ModelClient extends Context.Service<
 
         const started = (call: ModelCall): Exchange => {
           const exchange = new Exchange(watchdog, call.limits)
-          call.scope.add(() => {
-            exchange.leave()
-          })
+          call.scope.add(() => void exchange.leave())
           exchange.begin((caller) => pool.call(messageOf(call), caller))
           return exchange
         }

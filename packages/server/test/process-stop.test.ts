@@ -113,7 +113,7 @@ const levelAt = (url: string) =>
   })
 
 describe("two routers on one port", () => {
-  it.live("share its connections and the ledger's file, and one goes on alone", () =>
+  it.live("share its connections, and one goes on alone", () =>
     Effect.gen(function* () {
       const directory = yield* workingDirectory
       const shared = { REUSE_PORT: "true" }

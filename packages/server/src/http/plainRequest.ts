@@ -1,6 +1,7 @@
 /**
  * The requests that nearly all clients send, read without Node's parser: a POST with a length, whose head came in one
- * piece and can be read in one way only, and whose body is too short to wait for its turn. Whatever is otherwise is no plain request, and Node's to read or to refuse.
+ * piece and can be read in one way only, and whose body is too short to wait for its turn. Whatever is otherwise is no
+ * plain request, and Node's to read or to refuse.
  */
 import { headEnd, type HeaderFields, headerFieldsOf } from "@llm-router/router/http1/headerFields"
 import type { Socket } from "node:net"
