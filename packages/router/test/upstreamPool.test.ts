@@ -1,5 +1,5 @@
 /** Connections to an upstream, against real sockets: how many there are, which are used again, and what a failure is. */
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
 import { Deferred, Effect, Fiber, type Scope } from "effect"
 import { readFileSync } from "node:fs"
 import { createServer, type Server, type Socket } from "node:net"
@@ -154,6 +154,51 @@ describe("connections", () => {
       assert.strictEqual(yield* ask(pool, "x".repeat(32 * 1024 * 1024)), "too long")
       assert.strictEqual(yield* ask(pool), "too long")
       assert.strictEqual(connections(), 2)
+    })
+  )
+
+  live("that ended while they were idle are no failure: the call is sent once more, on a new one", () =>
+    Effect.gen(function* () {
+      const warm = yield* Deferred.make<void>()
+      const held: Array<Socket> = []
+      const { connections, port } = yield* serving((socket, request) => {
+        if (request.endsWith("held")) {
+          if (held.push(socket) === 3) Effect.runSync(Deferred.succeed(warm, undefined))
+        } else if (held.includes(socket)) socket.resetAndDestroy()
+        else socket.write(answerOf(request.slice(-1)))
+      })
+      const pool = yield* poolTo(`http://127.0.0.1:${port}`, { maxConnections: 3 })
+      const answers = yield* Effect.forkChild(
+        Effect.forEach(["held", "held", "held"], (body) => ask(pool, body), { concurrency: "unbounded" })
+      )
+      yield* Deferred.await(warm)
+      for (const socket of held) socket.write(answerOf("kept"))
+      assert.deepStrictEqual(yield* Fiber.join(answers), ["kept", "kept", "kept"])
+      for (const body of ["a", "b"]) assert.strictEqual(yield* ask(pool, body), body)
+      assert.strictEqual(connections(), 4, "the second is served by the connection that the first needed")
+    })
+  )
+
+  live("that end twice under a call, or late, or behind its first byte, are its failure", () =>
+    Effect.gen(function* () {
+      const now = vi.spyOn(performance, "now").mockReturnValue(10_000)
+      yield* Effect.addFinalizer(() => Effect.sync(() => now.mockRestore()))
+      const { connections, port } = yield* serving((socket, request) => {
+        if (request.endsWith("late")) now.mockReturnValue(performance.now() + 1_000)
+        if (request.endsWith("begun")) socket.end("HTTP/1.1 200 OK\r\n")
+        else if (request.endsWith("late") || request.endsWith("twice")) socket.end()
+        else socket.write(answerOf("ok"))
+      })
+      const pool = yield* poolTo(`http://127.0.0.1:${port}`)
+      for (const [body, seen] of [
+        ["twice", 2],
+        ["late", 3],
+        ["begun", 4]
+      ] as const) {
+        assert.strictEqual(yield* ask(pool), "ok")
+        assert.strictEqual(yield* ask(pool, body), "[closed]")
+        assert.strictEqual(connections(), seen, body)
+      }
     })
   )
 

@@ -51,7 +51,7 @@ const rows: ReadonlyArray<Row> = [
 ]
 
 const quick = {
-  UPSTREAM_FIRST_TOKEN_TIMEOUT_MS: "150",
+  UPSTREAM_FIRST_TOKEN_TIMEOUT_MS: "400",
   UPSTREAM_IDLE_TIMEOUT_MS: "150",
   REQUEST_TIMEOUT_MS: "2000"
 }

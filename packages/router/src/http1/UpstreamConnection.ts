@@ -32,6 +32,9 @@ export const failures = {
   connectTimeout: "connect_timeout"
 } as const
 
+/** That a connection was closed in the meantime shows within a way there and back: later, the request was at work. */
+const staleMillis = 1_000
+
 /** What one read of a socket brings at most. Lent to one connection at a time: what stays is copied out of it. */
 export const readBuffer = Buffer.allocUnsafeSlow(64 * 1024)
 
@@ -57,6 +60,8 @@ export class Call {
   /** Has it from when it is sent. */
   connection: Connection | undefined
   paused = false
+  /** It met a connection that had ended, and is sent once more. */
+  isSentAgain = false
   readonly #leaveQueue: (call: Call) => void
 
   constructor(message: Message, caller: Caller, leaveQueue: (call: Call) => void) {
@@ -88,6 +93,8 @@ interface Keeper {
   readonly connected: (connection: Connection) => void
   /** It can serve another call. */
   readonly free: (connection: Connection) => void
+  /** It had ended before the call came: that is nobody's failure. */
+  readonly stale: (call: Call) => void
   readonly closed: (connection: Connection, wasConnected: boolean, code: string) => void
 }
 
@@ -107,6 +114,9 @@ export class Connection {
   #call: Call | undefined
   #code: string = failures.closed
   #idleSince = 0
+  #hasServed = false
+  /** Since when the call waits for the first byte of its answer; long ago once that came. */
+  #silentSince = -Infinity
   #keptMillis = idleMillis
 
   constructor(keeper: Keeper, { open, openEvent, timeoutMillis }: Connecting) {
@@ -119,6 +129,7 @@ export class Connection {
       onData: (bytes) => this.#call?.caller.onData(bytes)
     })
     this.#socket = open((length) => {
+      this.#silentSince = -Infinity
       // What comes unasked is no answer either.
       const came = this.#call === undefined ? "broken" : this.#parser.read(readBuffer.subarray(0, length))
       if (came === "complete") this.#answered()
@@ -144,7 +155,8 @@ export class Connection {
         clearTimeout(timer)
         const call = this.#call
         this.#call = undefined
-        call?.caller.onFailure(this.#code)
+        if (call !== undefined && this.#isStaleFor(call)) keeper.stale(call)
+        else call?.caller.onFailure(this.#code)
         keeper.closed(this, isConnected, this.#code)
       })
   }
@@ -157,6 +169,7 @@ export class Connection {
   serve(call: Call): void {
     this.#call = call
     call.connection = this
+    this.#silentSince = performance.now()
     call.caller.onSent()
     const { body, bodyBytes, head } = call.message
     writeMessage(this.#socket, head, body, bodyBytes, "")
@@ -185,6 +198,10 @@ export class Connection {
     this.#socket.destroy()
   }
 
+  #isStaleFor(call: Call): boolean {
+    return this.#hasServed && !call.isSentAgain && performance.now() - this.#silentSince < staleMillis
+  }
+
   #end(code: string): void {
     this.#code = code
     this.#socket.destroy()
@@ -193,6 +210,7 @@ export class Connection {
   #answered(): void {
     const call = this.#call
     this.#call = undefined
+    this.#hasServed = true
     if (call?.paused === true) this.#socket.resume()
     // It may have been dropped while its last bytes were read; and an answer that came before its request was sent
     // leaves the rest of that on the way.

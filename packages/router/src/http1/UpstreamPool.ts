@@ -105,6 +105,15 @@ export class UpstreamPool {
     this.#idle.push(connection)
   }
 
+  /** Sent once more, before who has waited for less: other idle connections may have ended too, so on a new one. */
+  stale(call: Call): void {
+    if (this.#isClosed) return call.caller.onFailure(failures.closed)
+    call.isSentAgain = true
+    const others = [...this.#waiting]
+    this.#waiting.clear()
+    for (const next of [call, ...others]) this.#waiting.add(next)
+  }
+
   closed(connection: Connection, wasConnected: boolean, code: string): void {
     this.#connections.delete(connection)
     if (!wasConnected) {
