@@ -282,7 +282,7 @@ const servedConnection = Effect.gen(function* () {
           stalled: () => {},
           stallMillis: 60_000,
           keepAliveMillis: 65_000,
-          connectionLines: ""
+          terms: { connectionLines: "", isDraining: false }
         })
         look()
       })

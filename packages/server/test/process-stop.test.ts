@@ -96,6 +96,10 @@ const rawConnection = (url: string) =>
             }
             look()
           }),
+        ended: Effect.callback<void>((resume) => {
+          if (socket.readableEnded) resume(Effect.void)
+          else socket.once("end", () => resume(Effect.void))
+        }),
         destroy: () => void socket.destroy()
       }
     }),
@@ -159,6 +163,32 @@ describe("SIGTERM", () => {
         const ended = yield* router.ended
         assert.deepInclude(ended, { code: 0, signal: null, stderr: "" })
       }).pipe(withUpstream)
+  )
+
+  it.live("while a connection is kept alive by one request behind the other: its last answer says that it ends", () =>
+    Effect.gen(function* () {
+      const upstream = yield* FakeOpenRouter
+      const gate = yield* Deferred.make<void>()
+      yield* upstream.script("a/json", gatedJson(gate))
+      const router = yield* startedRouter()
+      const body = JSON.stringify({ model: "a/json", messages: [{ role: "user", content: "hi" }] })
+      const head = `POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n`
+      // The second is read by Node's server.
+      const connections = yield* Effect.forEach(["", "Connection: keep-alive, x-nothing\r\n"], (line) =>
+        Effect.tap(rawConnection(router.url), ({ write }) => Effect.sync(() => write(`${head}${line}\r\n${body}`)))
+      )
+      yield* upstream.awaitRequest("a/json", 2)
+      router.signal("SIGTERM")
+      yield* awaitRefused(router.url)
+      yield* Deferred.succeed(gate, undefined)
+      for (const { ended, until } of connections) {
+        const answer = yield* until("whole")
+        assert.match(answer, /^HTTP\/1\.1 200 OK\r\n[^]*\r\nconnection: close\r\n/i)
+        assert.notMatch(answer, /keep-alive/i)
+        yield* ended
+      }
+      assert.strictEqual((yield* router.ended).code, 0)
+    }).pipe(withUpstream)
   )
 
   it.live("when idle: exits at once with 0, whatever connections are kept alive", () =>

@@ -1,6 +1,7 @@
 /**
  * The server that the framework serves on. Plain requests are read past Node's parser, others by it. Some go past the
- * framework. And it can stop: once it was told to close, a connection ends with the answer that was under way on it.
+ * framework. And it can stop: once it was told to close, a connection ends with the answer that is under way on it, and
+ * an answer that begins from then on says so.
  */
 import { Context } from "effect"
 import { IncomingMessage, Server, type ServerOptions, ServerResponse } from "node:http"
@@ -23,12 +24,17 @@ export class DrainingServer extends Server {
   readonly #takers: Array<Taker> = []
   readonly #watchers: Array<(request: Incoming, response: Outgoing) => void> = []
   readonly #plain = new Set<PlainConnection>()
+  /** Node's answers that are under way. */
+  readonly #answers = new Set<ServerResponse>()
   readonly #owner: Owner
+  readonly #terms = { connectionLines: "", isDraining: false }
   #dropping = false
 
   constructor(options: ServerOptions & { readonly stallMillis: number; readonly keepAliveTimeout: number }) {
     super(options)
     this.setTimeout(options.stallMillis)
+    // As Node writes them.
+    this.#terms.connectionLines = `connection: keep-alive\r\nkeep-alive: timeout=${Math.floor(options.keepAliveTimeout / 1000)}\r\n`
     this.#owner = {
       answer: (request, response) => this.#taken(request, response),
       handOver: (connection, socket) => {
@@ -39,8 +45,7 @@ export class DrainingServer extends Server {
       stalled: (socket) => this.emit("timeout", socket),
       stallMillis: options.stallMillis,
       keepAliveMillis: options.keepAliveTimeout,
-      // As Node writes them.
-      connectionLines: `connection: keep-alive\r\nkeep-alive: timeout=${Math.floor(options.keepAliveTimeout / 1000)}\r\n`
+      terms: this.#terms
     }
     const check = setInterval(() => {
       const now = performance.now()
@@ -67,6 +72,8 @@ export class DrainingServer extends Server {
     }
     if (event === "request" || event === "checkContinue") {
       if (first instanceof IncomingMessage && second instanceof ServerResponse) {
+        this.#answers.add(second.once("close", () => this.#answers.delete(second)))
+        if (this.#terms.isDraining) second.shouldKeepAlive = false
         if (this.#taken(first, second)) return true
         this.#watched(first, second)
       }
@@ -92,6 +99,9 @@ export class DrainingServer extends Server {
 
   /** Node closes the connections that are idle at that moment; the others would be kept alive, for up to 65 s. */
   override close(closed?: (error?: Error) => void): this {
+    this.#terms.isDraining = true
+    this.#terms.connectionLines = "connection: close\r\n"
+    for (const answer of this.#answers) answer.shouldKeepAlive = false
     const sweep = setInterval(
       () => (this.#dropping ? this.closeAllConnections() : this.closeIdleConnections()),
       sweepMillis

@@ -4,7 +4,7 @@
  */
 import type { Socket } from "node:net"
 import { type PlainHead, plainHeadOf, PlainRequest } from "./plainRequest.ts"
-import { PlainResponse } from "./PlainResponse.ts"
+import { type ConnectionTerms, PlainResponse } from "./PlainResponse.ts"
 
 /** What comes ahead of its turn is kept up to here, then no more is read until the answer is written. */
 const mostAheadBytes = 64 * 1024
@@ -23,8 +23,8 @@ export interface Owner {
   /** No byte went either way for `stallMillis`. */
   readonly stalled: (socket: Socket) => void
   readonly stallMillis: number
-  /** The lines of every head about the connection, and how long it may be idle. */
-  readonly connectionLines: string
+  readonly terms: ConnectionTerms
+  /** How long a connection may be idle. */
   readonly keepAliveMillis: number
 }
 
@@ -75,6 +75,7 @@ export class PlainConnection {
   }
 
   readonly #onData = (bytes: Buffer): void => {
+    if (this.#socket.writableEnded) return
     this.#parts.push(bytes)
     this.#length += bytes.length
     gatheredBytes += bytes.length
@@ -131,7 +132,7 @@ export class PlainConnection {
   #answer(head: PlainHead): void {
     const bytes = this.#take()
     this.#head = undefined
-    const response = new PlainResponse(this.#socket, this.#owner.connectionLines)
+    const response = new PlainResponse(this.#socket, this.#owner.terms)
     const request = new PlainRequest(head, bytes.subarray(head.headBytes), this.#socket)
     this.#response = response
     if (!this.#isWatched) {
@@ -148,7 +149,7 @@ export class PlainConnection {
     this.#response = undefined
     this.#hasServed = true
     this.#waitsSince = performance.now()
-    if (closes) this.#socket.end()
+    if (closes) this.#socket.destroySoon()
     else if (this.#length > 0) {
       this.#parts = [joined(this.#parts)]
       this.#socket.resume()

@@ -8,6 +8,14 @@ import { EventEmitter } from "node:events"
 import { STATUS_CODES } from "node:http"
 import type { Socket } from "node:net"
 
+/** What answers say of their connection. */
+export interface ConnectionTerms {
+  /** The lines of every head about it. */
+  readonly connectionLines: string
+  /** It ends behind its answer. */
+  readonly isDraining: boolean
+}
+
 /** What the router uses of a response, Node's or its own. */
 export interface Outgoing {
   readonly statusCode: number
@@ -47,17 +55,16 @@ export class PlainResponse extends EventEmitter<{ close: []; drain: []; finish: 
   writableFinished = false
 
   readonly #socket: Socket
-  /** The lines of every head about the connection. */
-  readonly #connectionLines: string
+  readonly #terms: ConnectionTerms
   /** Written before the next bytes. */
   #head = ""
   #hasLength = false
   #closes = false
 
-  constructor(socket: Socket, connectionLines: string) {
+  constructor(socket: Socket, terms: ConnectionTerms) {
     super()
     this.#socket = socket
-    this.#connectionLines = connectionLines
+    this.#terms = terms
   }
 
   /** The connection ends behind the answer. */
@@ -77,8 +84,9 @@ export class PlainResponse extends EventEmitter<{ close: []; drain: []; finish: 
       head += `${name}: ${value}\r\n`
     }
     this.#hasLength = headers["content-length"] !== undefined
-    this.#closes = headers["connection"] === "close"
-    this.#head = `${head}${date()}${this.#closes ? "" : this.#connectionLines}${this.#hasLength ? "" : "transfer-encoding: chunked\r\n"}\r\n`
+    const saysClose = headers["connection"] === "close"
+    this.#closes = saysClose || this.#terms.isDraining
+    this.#head = `${head}${date()}${saysClose ? "" : this.#terms.connectionLines}${this.#hasLength ? "" : "transfer-encoding: chunked\r\n"}\r\n`
     this.statusCode = status
     this.headersSent = true
     return this
