@@ -1,7 +1,7 @@
 /** What operators call: categories, chains and circuits. */
 import { CategoryName, Description, Examples, Keywords, Models } from "@llm-router/domain/Category"
 import { Schema } from "effect"
-import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
+import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { AdminAccess } from "./Authorization.ts"
 import { errorWith } from "./OpenAi.ts"
 
@@ -113,4 +113,7 @@ export class ConfigApi extends HttpApiGroup.make("config")
     )
   )
   .middleware(AdminAccess)
+  // A misspelt field would be a change that was acknowledged and not made. Effect reads options from here, not from a
+  // schema's annotations.
+  .annotate(HttpApi.PayloadParseOptions, { onExcessProperty: "error" })
   .annotateMerge(OpenApi.annotations({ title: "Configuration", description: "For operators" })) {}

@@ -43,7 +43,17 @@ export const unrouted = (request: HttpServerRequest.HttpServerRequest) => {
   return errorResponse(wireError(405, "invalid_request_error", "method_not_allowed", message), allow)
 }
 
-const format = SchemaIssue.makeFormatterStandardSchemaV1()
+const unknownField = "unknown field"
+const format = SchemaIssue.makeFormatterStandardSchemaV1({
+  leafHook: (leaf) => (leaf._tag === "UnexpectedKey" ? unknownField : SchemaIssue.defaultLeafHook(leaf))
+})
+/** How much is told of a field's path, whose last name the caller may have made up. */
+const mostPathLength = 200
+
+const messageAbout = (param: string, what: string | undefined): string => {
+  if (what === unknownField) return `Unknown field: ${param}`
+  return param === "" ? "The request body must be a JSON object." : `Invalid value for ${param}: ${what}`
+}
 
 const schemaProblem = (error: HttpApiError.HttpApiSchemaError): EdgeError => {
   const issue = format(error.cause.issue).issues[0]
@@ -55,8 +65,9 @@ const schemaProblem = (error: HttpApiError.HttpApiSchemaError): EdgeError => {
   const param = path
     .map((key, index) => (typeof key === "number" ? `[${key}]` : `${index > 0 ? "." : ""}${String(key)}`))
     .join("")
+    .slice(0, mostPathLength)
   return new InvalidRequest({
-    message: param === "" ? "The request body must be a JSON object." : `Invalid value for ${param}: ${what}`,
+    message: messageAbout(param, what),
     param: param === "" ? null : param,
     code: null,
     status: 400
