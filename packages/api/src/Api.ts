@@ -9,8 +9,15 @@ import { MetricsApi } from "./MetricsApi.ts"
 import { UsageApi } from "./UsageApi.ts"
 
 /** The router's wildcard takes model ids with their slash; OpenAPI knows parameters with a name only. */
-const withNamedWildcards = (document: Record<string, unknown>): Record<string, unknown> =>
+const withNamedWildcards = (document: Record<string, unknown>): OpenApi.OpenAPISpec =>
   JSON.parse(JSON.stringify(document).replaceAll('/*":{', '/{model}":{').replaceAll('"name":"*"', '"name":"model"'))
+
+/** The wildcard takes the path before it too, which no endpoint can then declare: it resets all circuits. */
+const withBareReset = ({ paths, ...document }: OpenApi.OpenAPISpec): Record<string, unknown> => {
+  const post = paths["/circuit-breaker/reset-all"]?.post
+  const reset = { post: { ...post, operationId: "config.resetEveryCircuit" } }
+  return { ...document, paths: { ...paths, "/circuit-breaker/reset": reset } }
+}
 
 export class Api extends HttpApi.make("llm-router")
   .add(ChatApi)
@@ -23,6 +30,6 @@ export class Api extends HttpApi.make("llm-router")
       title: "LLM Router",
       version: "1.0.0",
       description: "An OpenAI-compatible service that sends each request to the models that suit its task.",
-      transform: withNamedWildcards
+      transform: (document) => withBareReset(withNamedWildcards(document))
     })
   ) {}

@@ -14,6 +14,17 @@ const CategoryView = Schema.Struct({
   builtin: Schema.Boolean
 })
 
+/** A change that says of which state it is the change; another one since then is a 412. */
+const conditional = {
+  "if-match": Schema.optionalKey(
+    Schema.String.annotate({ description: "ETags of GET /config or of a change, or `*`: 412 if none is in force" })
+  )
+}
+
+/** The version of the configuration that an answer tells of. */
+const withEtag = <S extends Schema.Top>(body: S) =>
+  HttpApiSchema.WithHeaders(body, { etag: Schema.String.annotate({ description: "Goes into If-Match" }) })
+
 const CategoryInput = Schema.Struct({
   name: CategoryName,
   models: Models,
@@ -76,31 +87,34 @@ const circuit = {
 /** The router's wildcard, which takes ids with a slash, as OpenAPI writes a parameter. */
 const named = (name: string) => (operation: Record<string, unknown>) => ({
   ...operation,
-  description: `${name}: \`{model}\` is a model id; its slash may be raw or percent-encoded. Without one: all models.`
+  description: `${name}: \`{model}\` is a model id; its slash may be raw or percent-encoded.`
 })
 
 export class ConfigApi extends HttpApiGroup.make("config")
   .add(
-    HttpApiEndpoint.get("read", "/config", { success: ConfigView }).annotateMerge(
+    HttpApiEndpoint.get("read", "/config", { success: withEtag(ConfigView) }).annotateMerge(
       OpenApi.annotations({ summary: "The configuration in force, without secrets; its ETag goes into If-Match" })
     ),
     HttpApiEndpoint.post("setCategory", "/config/category", {
+      headers: conditional,
       payload: CategoryInput,
-      success: [CategoryStored, CategoryStored.pipe(HttpApiSchema.status(201))],
+      success: [withEtag(CategoryStored), withEtag(CategoryStored.pipe(HttpApiSchema.status(201)))],
       error: refusals
     }).annotateMerge(OpenApi.annotations({ summary: "Add (201) or change (200) a category" })),
     HttpApiEndpoint.post("setModels", "/config/model-mapping", {
+      headers: conditional,
       payload: Schema.Struct({ category: Schema.String, models: Models }),
-      success: Schema.Struct({ status: Ok, category: Schema.String, models: Schema.Array(Schema.String) }),
+      success: withEtag(Schema.Struct({ status: Ok, category: Schema.String, models: Schema.Array(Schema.String) })),
       error: [...refusals, errorWith(404)]
     }).annotateMerge(OpenApi.annotations({ summary: "Change the chain of a category" })),
     HttpApiEndpoint.delete("deleteCategory", "/config/category/:name", {
+      headers: conditional,
       params: { name: Schema.String },
-      success: Schema.Struct({ status: Ok, deleted: Schema.String }),
+      success: withEtag(Schema.Struct({ status: Ok, deleted: Schema.String })),
       error: [404, 409, 412, 503].map(errorWith)
     }).annotateMerge(OpenApi.annotations({ summary: "Delete a custom category" })),
     HttpApiEndpoint.post("resetCircuit", "/circuit-breaker/reset/*", circuit).annotateMerge(
-      OpenApi.annotations({ summary: "Close the circuit of a model", transform: named("Resets one circuit or all") })
+      OpenApi.annotations({ summary: "Close the circuit of a model", transform: named("After an incident or a drill") })
     ),
     HttpApiEndpoint.post("resetAllCircuits", "/circuit-breaker/reset-all", { success: circuit.success }).annotateMerge(
       OpenApi.annotations({ summary: "Close all circuits" })

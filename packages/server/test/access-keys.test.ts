@@ -170,6 +170,33 @@ layer(keyed, { excludeTestServices: true })("with keys", (shared) => {
   )
 })
 
+describe("the security schemes of /openapi.json", () => {
+  it.live("are what opens the endpoints", () =>
+    Effect.gen(function* () {
+      const { components, paths } = yield* getJson("/openapi.json")
+      const keys: Readonly<Record<string, string>> = {
+        clientBearer: clientKey,
+        clientHeader: clientKey,
+        adminBearer: adminKey,
+        adminHeader: adminKey
+      }
+      for (const path of ["/v1/models", "/config", "/metrics", "/usage"]) {
+        const requirements: ReadonlyArray<object> = paths[path].get.security
+        const schemes = requirements.flatMap((requirement) => Object.keys(requirement))
+        assert.lengthOf(schemes, 2)
+        assert.strictEqual((yield* get(path)).status, 401)
+        for (const scheme of schemes) {
+          const { in: place, name, scheme: kind, type } = components.securitySchemes[scheme]
+          const key = keys[scheme] ?? ""
+          const headers = type === "http" ? { authorization: `${kind} ${key}` } : { [name]: key }
+          assert.strictEqual(place ?? "header", "header")
+          assert.strictEqual((yield* get(path, { headers })).status, 200, `${path} by ${scheme}`)
+        }
+      }
+    }).pipe(Effect.provide(keyed, { local: true }))
+  )
+})
+
 const foreignOrigins = [
   "https://evil.example",
   "http://127.0.0.1.evil.example",

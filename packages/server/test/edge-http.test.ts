@@ -16,11 +16,12 @@ const surface: ReadonlyArray<readonly [path: string, pattern: string, methods: R
   ["/health/ready", "/health/ready", ["GET"]],
   ["/metrics", "/metrics", ["GET"]],
   ["/metrics/prometheus", "/metrics/prometheus", ["GET"]],
+  ["/usage", "/usage", ["GET"]],
   ["/config", "/config", ["GET"]],
   ["/config/category", "/config/category", ["POST"]],
   ["/config/model-mapping", "/config/model-mapping", ["POST"]],
   ["/config/category/some", "/config/category/{name}", ["DELETE"]],
-  ["/circuit-breaker/reset", "/circuit-breaker/reset/{model}", ["POST"]],
+  ["/circuit-breaker/reset", "/circuit-breaker/reset", ["POST"]],
   ["/circuit-breaker/reset/z-ai/glm-5", "/circuit-breaker/reset/{model}", ["POST"]],
   ["/circuit-breaker/reset/z-ai%2Fglm-5", "/circuit-breaker/reset/{model}", ["POST"]],
   ["/circuit-breaker/reset-all", "/circuit-breaker/reset-all", ["POST"]],
@@ -36,6 +37,13 @@ const bodies: Readonly<Record<string, unknown>> = {
   "/v1/route": { messages: [{ role: "user", content: "hi" }] },
   "/config/category": { name: "under-test", models: ["a/one"] },
   "/config/model-mapping": { category: "code", models: ["a/one"] }
+}
+
+/** Of the OpenAPI document, as far as it is looked at here. */
+interface Operation {
+  readonly parameters: ReadonlyArray<{ readonly name: string; readonly in: string }>
+  readonly security: ReadonlyArray<Readonly<Record<string, unknown>>>
+  readonly responses: Readonly<Record<string, { readonly headers?: Readonly<Record<string, unknown>> }>>
 }
 
 const allMethods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -361,27 +369,56 @@ layer(testServer({ ROUTER_MAX_BODY_BYTES: "20000" }), { excludeTestServices: tru
   })
 
   describe("the document", () => {
-    it.effect("/openapi.json lists every path and its methods", () =>
+    const operations = Effect.map(getJson("/openapi.json"), ({ paths: items }) =>
+      Object.entries<Readonly<Record<string, Operation>>>(items).flatMap(([pattern, item]) =>
+        Object.entries(item).map(([method, operation]) => ({
+          ...operation,
+          name: `${method.toUpperCase()} ${pattern}`
+        }))
+      )
+    )
+
+    it.effect("/openapi.json lists every path and its methods, and nothing that is not there", () =>
       Effect.gen(function* () {
-        const document = yield* getJson("/openapi.json")
-        assert.match(document.openapi, /^3\./)
-        for (const [, pattern, methods] of surface.slice(0, -2)) {
-          const operations = document.paths[pattern]
-          assert.containsAllKeys(
-            operations,
-            methods.map((method) => method.toLowerCase()),
-            pattern
-          )
+        const answered = surface.flatMap(([, pattern, methods]) => methods.map((method) => `${method} ${pattern}`))
+        const ofItself = new Set(["GET /openapi.json", "GET /docs"])
+        assert.deepStrictEqual(
+          (yield* operations).map(({ name }) => name).toSorted(),
+          [...new Set(answered)].filter((name) => !ofItself.has(name)).toSorted()
+        )
+      })
+    )
+
+    it.effect("every operation says whose key it takes; what takes none has no 401", () =>
+      Effect.gen(function* () {
+        for (const { name, responses, security } of yield* operations) {
+          const schemes = security.flatMap((requirement) => Object.keys(requirement))
+          const whose = /^\w+ (?:\/v1)?\/(?:chat|route|models)/.test(name) ? "client" : "admin"
+          const wanted = name.includes("/health") ? [] : [`${whose}Bearer`, `${whose}Header`]
+          assert.deepStrictEqual(schemes, wanted, name)
+          assert.strictEqual("401" in responses, wanted.length > 0, name)
         }
       })
     )
 
-    it.effect("every operation that takes no key says so by having no 401", () =>
+    it.effect("changes of the configuration take If-Match, and answers with its state have an ETag", () =>
       Effect.gen(function* () {
-        const { paths: operations } = yield* getJson("/openapi.json")
-        assert.notProperty(operations["/health"].get.responses, "401")
-        assert.property(operations["/config"].get.responses, "401")
-        assert.property(operations["/v1/chat/completions"].post.responses, "401")
+        const all = yield* operations
+        const taking = all.filter(({ parameters }) =>
+          parameters.some((parameter) => parameter.in === "header" && parameter.name === "if-match")
+        )
+        const telling = all.filter(({ responses }) =>
+          Object.entries(responses).some(([status, { headers }]) => status.startsWith("2") && headers?.["etag"])
+        )
+        const changes = ["POST /config/category", "POST /config/model-mapping", "DELETE /config/category/{name}"]
+        assert.deepStrictEqual(
+          taking.map(({ name }) => name),
+          changes
+        )
+        assert.deepStrictEqual(
+          telling.map(({ name }) => name),
+          ["GET /config", ...changes]
+        )
       })
     )
 

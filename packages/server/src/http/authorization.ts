@@ -104,20 +104,23 @@ export const clientRule = (settings: Settings): ((request: RequestHead) => Verdi
   return settings.routerAllowAnonymous ? () => anonymous : fromWebPage
 }
 
+// Each rule looks into both headers that a key may come in and answers by itself, so the ways have one guard.
 export const ClientAccessLive = Layer.effect(
   ClientAccess,
-  Effect.map(ServerSettings, ({ settings }) => ClientAccess.of(guardedBy(clientRule(settings))))
+  Effect.map(ServerSettings, ({ settings }) => {
+    const guard = guardedBy(clientRule(settings))
+    return ClientAccess.of({ clientBearer: guard, clientHeader: guard })
+  })
 )
 
 export const AdminAccessLive = Layer.effect(
   AdminAccess,
-  Effect.map(ServerSettings, ({ settings }) =>
-    AdminAccess.of(
-      guardedBy(
-        settings.routerAdminKey === undefined
-          ? fromThisMachine
-          : wantsKey([{ id: "admin", digest: digestOfSetting(Redacted.value(settings.routerAdminKey)) }])
-      )
+  Effect.map(ServerSettings, ({ settings: { routerAdminKey } }) => {
+    const guard = guardedBy(
+      routerAdminKey === undefined
+        ? fromThisMachine
+        : wantsKey([{ id: "admin", digest: digestOfSetting(Redacted.value(routerAdminKey)) }])
     )
-  )
+    return AdminAccess.of({ adminBearer: guard, adminHeader: guard })
+  })
 )

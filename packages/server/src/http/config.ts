@@ -110,20 +110,20 @@ export const ConfigHandlers = HttpApiBuilder.group(
 
     return handlers
       .handle("read", () => Effect.map(store.current, (config) => json(view(config), config)))
-      .handle("setCategory", ({ payload, request }) =>
-        answer(store.setCategory(payload, request.headers["if-match"]), ({ category, config, created }) => {
+      .handle("setCategory", ({ headers, payload }) =>
+        answer(store.setCategory(payload, headers["if-match"]), ({ category, config, created }) => {
           const { builtin, description, examples = [], keywords, models, name } = category
           const body = { status: "ok", category: name, models, keywords, description, examples, builtin }
           return json(body, config, created ? 201 : 200)
         })
       )
-      .handle("setModels", ({ payload, request }) =>
-        answer(store.setModels(payload.category, payload.models, request.headers["if-match"]), ({ category, config }) =>
+      .handle("setModels", ({ headers, payload }) =>
+        answer(store.setModels(payload.category, payload.models, headers["if-match"]), ({ category, config }) =>
           json({ status: "ok", category: category.name, models: category.models }, config)
         )
       )
-      .handle("deleteCategory", ({ params, request }) =>
-        answer(store.deleteCategory(params.name, request.headers["if-match"]), ({ category, config }) =>
+      .handle("deleteCategory", ({ headers, params }) =>
+        answer(store.deleteCategory(params.name, headers["if-match"]), ({ category, config }) =>
           json({ status: "ok", deleted: category.name }, config)
         )
       )
