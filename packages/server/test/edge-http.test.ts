@@ -1,34 +1,9 @@
 /** The edge of the API (spec 1): every path, wrong methods, unknown paths, bodies and headers that are no good. */
-import { connect } from "node:net"
 import { assert, describe, layer } from "@effect/vitest"
 import { Effect } from "effect"
-import { get, getJson, post, TestServer, testServer } from "./harness.ts"
+import { answerOf, isEnvelope, rawAnswer, surface } from "./edge.ts"
+import { get, post, testServer } from "./harness.ts"
 
-/** Spec section 1, with a path that each pattern takes. */
-const surface: ReadonlyArray<readonly [path: string, pattern: string, methods: ReadonlyArray<string>]> = [
-  ["/v1/chat/completions", "/v1/chat/completions", ["POST"]],
-  ["/chat/completions", "/chat/completions", ["POST"]],
-  ["/v1/models", "/v1/models", ["GET"]],
-  ["/models", "/models", ["GET"]],
-  ["/v1/route", "/v1/route", ["POST"]],
-  ["/health", "/health", ["GET"]],
-  ["/health/live", "/health/live", ["GET"]],
-  ["/health/ready", "/health/ready", ["GET"]],
-  ["/metrics", "/metrics", ["GET"]],
-  ["/metrics/prometheus", "/metrics/prometheus", ["GET"]],
-  ["/usage", "/usage", ["GET"]],
-  ["/config", "/config", ["GET"]],
-  ["/config/category", "/config/category", ["POST"]],
-  ["/config/model-mapping", "/config/model-mapping", ["POST"]],
-  ["/config/category/some", "/config/category/{name}", ["DELETE"]],
-  ["/circuit-breaker/reset", "/circuit-breaker/reset", ["POST"]],
-  ["/circuit-breaker/reset/z-ai/glm-5", "/circuit-breaker/reset/{model}", ["POST"]],
-  ["/circuit-breaker/reset/z-ai%2Fglm-5", "/circuit-breaker/reset/{model}", ["POST"]],
-  ["/circuit-breaker/reset-all", "/circuit-breaker/reset-all", ["POST"]],
-  ["/circuit-breaker/open/z-ai/glm-5", "/circuit-breaker/open/{model}", ["POST"]],
-  ["/openapi.json", "/openapi.json", ["GET"]],
-  ["/docs", "/docs", ["GET"]]
-]
 const paths = (method: string) => surface.filter(([, , methods]) => methods.includes(method)).map(([path]) => path)
 
 const bodies: Readonly<Record<string, unknown>> = {
@@ -39,50 +14,7 @@ const bodies: Readonly<Record<string, unknown>> = {
   "/config/model-mapping": { category: "code", models: ["a/one"] }
 }
 
-/** Of the OpenAPI document, as far as it is looked at here. */
-interface Operation {
-  readonly parameters: ReadonlyArray<{ readonly name: string; readonly in: string }>
-  readonly security: ReadonlyArray<Readonly<Record<string, unknown>>>
-  readonly responses: Readonly<Record<string, { readonly headers?: Readonly<Record<string, unknown>> }>>
-}
-
 const allMethods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-
-const answerOf = Effect.fnUntraced(function* (response: Response) {
-  const text = yield* Effect.promise(() => response.text())
-  return { status: response.status, headers: response.headers, text }
-})
-
-/** No 500, nothing of the machine, and the envelope. */
-const isEnvelope = (answer: { readonly status: number; readonly text: string }, status: number) => {
-  assert.strictEqual(answer.status, status)
-  const { error } = JSON.parse(answer.text)
-  assert.hasAllKeys({ metadata: 0, ...error }, ["message", "type", "param", "code", "metadata"])
-  assert.isAbove(error.message.length, 0)
-  assert.notMatch(answer.text, /\\n\s+at |node_modules|\/work\/|\/home\/|\.ts:\d/)
-  return error
-}
-
-/** What comes back when these bytes are sent, up to the end of the connection. */
-const raw = (text: string) =>
-  Effect.flatMap(TestServer, ({ url }) =>
-    Effect.callback<string>((resume) => {
-      const socket = connect(Number(new URL(url).port), "127.0.0.1", () => socket.write(text))
-      let received = ""
-      socket.on("data", (piece) => {
-        received += piece.toString()
-      })
-      socket.on("error", () => {})
-      socket.on("close", () => resume(Effect.succeed(received)))
-      return Effect.sync(() => socket.destroy())
-    })
-  )
-
-const rawAnswer = (text: string) =>
-  Effect.map(raw(text), (received) => {
-    const [head = "", body = ""] = received.split("\r\n\r\n")
-    return { status: Number(head.split(" ")[1]), head, text: body }
-  })
 
 layer(testServer({ ROUTER_MAX_BODY_BYTES: "20000" }), { excludeTestServices: true })("the edge", (it) => {
   describe("every path of the contract answers", () => {
@@ -294,139 +226,6 @@ layer(testServer({ ROUTER_MAX_BODY_BYTES: "20000" }), { excludeTestServices: tru
       Effect.gen(function* () {
         const answer = yield* answerOf(yield* post(path, `${"[".repeat(9_000)}${"]".repeat(9_000)}`))
         isEnvelope(answer, 400)
-      })
-    )
-  })
-
-  describe("what is no HTTP", () => {
-    const malformed: ReadonlyArray<readonly [what: string, text: string, status: number]> = [
-      ["no request line", "hello\r\n\r\n", 400],
-      ["a request of TLS", "\u0016\u0003\u0001\u0002\u0000\u0001\r\n\r\n", 400],
-      ["a method that is none", "BREW /health HTTP/1.1\r\nHost: localhost\r\n\r\n", 400],
-      ["a header without a colon", "GET /health HTTP/1.1\r\nHost: localhost\r\nnonsense\r\n\r\n", 400],
-      ["a space before the colon", "GET /health HTTP/1.1\r\nHost : localhost\r\n\r\n", 400],
-      [
-        "a length and chunks",
-        "POST /v1/route HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        400
-      ],
-      ["a length that is none", "POST /v1/route HTTP/1.1\r\nHost: localhost\r\nContent-Length: x\r\n\r\n", 400],
-      ["two lengths", "POST /v1/route HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", 400],
-      [
-        "a chunk size that is none",
-        "POST /v1/route HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-        400
-      ],
-      [
-        "headers that are too large",
-        `GET /health HTTP/1.1\r\nHost: localhost\r\nX-Long: ${"x".repeat(20_000)}\r\n\r\n`,
-        431
-      ],
-      ["a path that is too long", `GET /${"a".repeat(20_000)} HTTP/1.1\r\nHost: localhost\r\n\r\n`, 431]
-    ]
-    it.effect.each(malformed)("%s", ([, text, status]) =>
-      Effect.gen(function* () {
-        const answer = yield* rawAnswer(text)
-        assert.strictEqual(isEnvelope(answer, status).type, "invalid_request_error")
-        assert.include(answer.head.toLowerCase(), "content-type: application/json")
-        assert.include(answer.head.toLowerCase(), "connection: close")
-      })
-    )
-
-    it.effect("without a Host header", () =>
-      Effect.gen(function* () {
-        const answer = yield* rawAnswer("GET /health HTTP/1.1\r\nConnection: close\r\n\r\n")
-        assert.strictEqual(isEnvelope(answer, 400).type, "invalid_request_error")
-      })
-    )
-
-    it.effect("without a Host header, in HTTP/1.0, which has none", () =>
-      Effect.gen(function* () {
-        assert.strictEqual((yield* rawAnswer("GET /health/live HTTP/1.0\r\n\r\n")).status, 200)
-      })
-    )
-
-    it.effect("nothing is upgraded: who asks for it is answered as if they had not", () =>
-      Effect.gen(function* () {
-        const upgrade = "Upgrade: websocket\r\nConnection: upgrade\r\nTransfer-Encoding: chunked"
-        const answer = yield* rawAnswer(`GET /v1/chat/completions HTTP/1.0\r\n${upgrade}\r\n\r\n`)
-        assert.strictEqual(isEnvelope(answer, 405).code, "method_not_allowed")
-      })
-    )
-
-    it.effect("an expectation that cannot be met", () =>
-      Effect.gen(function* () {
-        const text = "POST /v1/route HTTP/1.1\r\nHost: localhost\r\nExpect: wonders\r\nContent-Length: 0\r\n\r\n"
-        assert.strictEqual(isEnvelope(yield* rawAnswer(text), 417).type, "invalid_request_error")
-      })
-    )
-
-    it.effect("does not harm the next one", () =>
-      Effect.gen(function* () {
-        assert.strictEqual((yield* get("/health/live")).status, 200)
-      })
-    )
-  })
-
-  describe("the document", () => {
-    const operations = Effect.map(getJson("/openapi.json"), ({ paths: items }) =>
-      Object.entries<Readonly<Record<string, Operation>>>(items).flatMap(([pattern, item]) =>
-        Object.entries(item).map(([method, operation]) => ({
-          ...operation,
-          name: `${method.toUpperCase()} ${pattern}`
-        }))
-      )
-    )
-
-    it.effect("/openapi.json lists every path and its methods, and nothing that is not there", () =>
-      Effect.gen(function* () {
-        const answered = surface.flatMap(([, pattern, methods]) => methods.map((method) => `${method} ${pattern}`))
-        const ofItself = new Set(["GET /openapi.json", "GET /docs"])
-        assert.deepStrictEqual(
-          (yield* operations).map(({ name }) => name).toSorted(),
-          [...new Set(answered)].filter((name) => !ofItself.has(name)).toSorted()
-        )
-      })
-    )
-
-    it.effect("every operation says whose key it takes; what takes none has no 401", () =>
-      Effect.gen(function* () {
-        for (const { name, responses, security } of yield* operations) {
-          const schemes = security.flatMap((requirement) => Object.keys(requirement))
-          const whose = /^\w+ (?:\/v1)?\/(?:chat|route|models)/.test(name) ? "client" : "admin"
-          const wanted = name.includes("/health") ? [] : [`${whose}Bearer`, `${whose}Header`]
-          assert.deepStrictEqual(schemes, wanted, name)
-          assert.strictEqual("401" in responses, wanted.length > 0, name)
-        }
-      })
-    )
-
-    it.effect("changes of the configuration take If-Match, and answers with its state have an ETag", () =>
-      Effect.gen(function* () {
-        const all = yield* operations
-        const taking = all.filter(({ parameters }) =>
-          parameters.some((parameter) => parameter.in === "header" && parameter.name === "if-match")
-        )
-        const telling = all.filter(({ responses }) =>
-          Object.entries(responses).some(([status, { headers }]) => status.startsWith("2") && headers?.["etag"])
-        )
-        const changes = ["POST /config/category", "POST /config/model-mapping", "DELETE /config/category/{name}"]
-        assert.deepStrictEqual(
-          taking.map(({ name }) => name),
-          changes
-        )
-        assert.deepStrictEqual(
-          telling.map(({ name }) => name),
-          ["GET /config", ...changes]
-        )
-      })
-    )
-
-    it.effect("/docs is a page", () =>
-      Effect.gen(function* () {
-        const answer = yield* answerOf(yield* get("/docs"))
-        assert.match(answer.headers.get("content-type") ?? "", /^text\/html/)
-        assert.match(answer.text, /^<!doctype html>/i)
       })
     )
   })

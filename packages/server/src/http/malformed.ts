@@ -1,18 +1,18 @@
 /** Requests that are not HTTP enough to reach a route: they get the envelope too, and the connection ends. */
-import { IncomingMessage } from "node:http"
+import { IncomingMessage, STATUS_CODES } from "node:http"
 import type { Duplex } from "node:stream"
 import type { DrainingServer } from "./DrainingServer.ts"
 import { wireError, type WireError } from "./errors.ts"
 import type { Outgoing } from "./PlainResponse.ts"
 
-const statusOf = (code: string | undefined): readonly [status: number, reason: string, message: string] => {
+const statusOf = (code: string | undefined): readonly [status: number, message: string] => {
   switch (code) {
     case "HPE_HEADER_OVERFLOW":
-      return [431, "Request Header Fields Too Large", "The request's headers are too large."]
+      return [431, "The request's headers are too large."]
     case "ERR_HTTP_REQUEST_TIMEOUT":
-      return [408, "Request Timeout", "The request did not arrive in time."]
+      return [408, "The request did not arrive in time."]
     default:
-      return [400, "Bad Request", "This is not a valid HTTP request."]
+      return [400, "This is not a valid HTTP request."]
   }
 }
 
@@ -27,6 +27,26 @@ const answerWhole = (response: Outgoing, { body, status }: WireError): void => {
   response.writeHead(status, { ...headers, connection: "close" })
   response.end(text)
 }
+
+/** The same where Node has no response to write it with: past its parser, or before there is a request. */
+const answerRaw = (socket: Duplex, { body, status }: WireError, headers = ""): void => {
+  const text = JSON.stringify(body)
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: application/json\r\n` +
+      `Content-Length: ${Buffer.byteLength(text)}\r\n${headers}\r\n${text}`
+  )
+  // Nothing of what still comes is looked at.
+  socket.pause()
+  const timer = setTimeout(() => socket.destroy(), lingerMillis)
+  socket.once("close", () => clearTimeout(timer))
+}
+
+const noTunnels: WireError = wireError(
+  405,
+  "invalid_request_error",
+  "method_not_allowed",
+  "CONNECT is not a method of anything here: the router is no proxy."
+)
 
 /** What Node lets pass. */
 const headProblem = ({ rawHeaders }: IncomingMessage): WireError | undefined => {
@@ -64,15 +84,15 @@ export const answerMalformedRequests = (server: DrainingServer): void => {
       socket.destroy()
       return
     }
-    const [status, reason, message] = statusOf(error.code)
-    const body = JSON.stringify(wireError(status, "invalid_request_error", null, message).body)
-    socket.end(
-      `HTTP/1.1 ${status} ${reason}\r\nConnection: close\r\nContent-Type: application/json\r\n` +
-        `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
-    )
-    // Nothing of what still comes is looked at.
-    socket.pause()
-    const timer = setTimeout(() => socket.destroy(), lingerMillis)
-    socket.once("close", () => clearTimeout(timer))
+    const [status, message] = statusOf(error.code)
+    answerRaw(socket, wireError(status, "invalid_request_error", null, message))
+  })
+  server.on("connect", (_request, socket) => {
+    // Node has let go of the connection: an error of it is nobody's, and would end the process. `close` follows.
+    socket.on("error", () => undefined)
+    // Before another answer it would be taken for that one.
+    if (answers.has(socket)) socket.destroy()
+    // Nothing is allowed at another's address (RFC 9110, 10.2.1).
+    else answerRaw(socket, noTunnels, "Allow: \r\n")
   })
 }
