@@ -38,6 +38,8 @@ export interface Classified {
   /** `undefined` when nothing was sure. */
   readonly classification: Classification | undefined
   readonly latencyMillis: number
+  /** Of a dry run: a request would ask the upstream's model first, and may be decided otherwise. */
+  readonly foreseen?: boolean
 }
 
 type TraceHeaders = Readonly<Record<string, string>>
@@ -81,7 +83,7 @@ class Question implements Equal.Equal {
   }
 }
 
-type Verdict = Pick<Classified, "source" | "classification">
+type Verdict = Omit<Classified, "latencyMillis">
 
 /** Questions are up to 4 kB of text each, so this is some 8 MB at the most. */
 const cacheCapacity = 2_000
@@ -195,15 +197,14 @@ export class Classifier extends Context.Service<
         })
 
         /** A verdict that is there already, else one that nobody pays for. */
-        const foreseen = (question: Question): Effect.Effect<Verdict> =>
-          Effect.flatMap(Cache.getSuccess(cache, question), (known) =>
-            Option.isSome(known)
-              ? Effect.succeed(known.value)
-              : verdictBy(
-                  backends.filter((backend) => backend !== "api"),
-                  question
-                )
-          )
+        const foreseen = Effect.fnUntraced(function* (question: Question): Effect.fn.Return<Verdict> {
+          const known = yield* Cache.getSuccess(cache, question)
+          if (Option.isSome(known)) return known.value
+          const free = backends.filter((backend) => backend !== "api")
+          const verdict = yield* verdictBy(free, question)
+          if (verdict.source === "ollama" || free.length === backends.length) return verdict
+          return (yield* circuits.view(circuitOf("api"))).state === "open" ? verdict : { ...verdict, foreseen: true }
+        })
 
         const classifyAtOnce = (config: RouterConfig, text: string, asker: Asker): Classified => {
           if (text === "") return nothingToClassify

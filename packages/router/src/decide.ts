@@ -186,9 +186,11 @@ export class Decisions extends Context.Service<
           const about = leaning === "continuation" && before !== undefined ? reread?.about : undefined
           const decided = (verdict: Classified): InConversation => {
             const turn = about === undefined ? inContext(verdict, leaning, before) : resumed(verdict)
-            return turn === undefined
-              ? { decision: byDefault(config, words, verdict.latencyMillis), after: before }
-              : inConversation(turn, verdict.latencyMillis)
+            const found =
+              turn === undefined
+                ? { decision: byDefault(config, words, verdict.latencyMillis), after: before }
+                : inConversation(turn, verdict.latencyMillis)
+            return verdict.foreseen === true ? { ...found, decision: foreseen(found.decision) } : found
           }
           const text = about ?? words.text
           const verdict = classifier.classifyAtOnce?.(config, text, asker)
@@ -245,6 +247,12 @@ export class Decisions extends Context.Service<
       })
     )
 }
+
+/** A dry run's guess says that it is one. */
+const foreseen = (decision: Decision): Decision => ({
+  ...decision,
+  reasons: [...decision.reasons, "a request would ask ROUTER_API_MODEL first; a dry run does not, since that costs"]
+})
 
 /** A heartbeat or a compaction belongs to nobody's conversation. */
 const isAgents = ({ kind }: HumanWords): boolean => kind === "heartbeat" || kind === "compaction"

@@ -43,6 +43,32 @@ describe("ROUTING_MODE=api", () => {
     }).pipe(withServer(api))
   )
 
+  const unasked = "a request would ask ROUTER_API_MODEL first; a dry run does not, since that costs"
+
+  it.live("a dry run says of its guess that a request would ask, and no more once that is answered", () =>
+    Effect.gen(function* () {
+      yield* (yield* FakeOpenRouter).script(judge, says("reasoning"))
+      const body = { messages: human(aboutCode) }
+      const guessed = yield* planOf(body)
+      expect(guessed).toMatchObject({ category: "code", source: "keywords" })
+      expect(guessed.reasons).toContain(unasked)
+      const unsure = yield* planOf({ messages: human("and for the empty one?") })
+      expect(unsure).toMatchObject({ source: "default", reasons: expect.arrayContaining([unasked]) })
+      yield* chat(body)
+      const known = yield* planOf(body)
+      expect(known.source).toBe("api")
+      expect(known.reasons).not.toContain(unasked)
+    }).pipe(withServer(api))
+  )
+
+  it.live("a dry run does not say so where a request would not ask: the circuit is open", () =>
+    Effect.gen(function* () {
+      yield* (yield* FakeOpenRouter).script(judge, status(500))
+      yield* Effect.forEach([1, 2, 3], () => decisionOf(aboutCode))
+      expect((yield* planOf({ messages: human(aboutCode) })).reasons).not.toContain(unasked)
+    }).pipe(withServer(api))
+  )
+
   it.live("asks ROUTER_API_MODEL one short question with the categories as an enum", () =>
     Effect.gen(function* () {
       const upstream = yield* FakeOpenRouter
