@@ -31,7 +31,9 @@ const CategoryInput = Schema.Struct({
   keywords: Schema.optionalKey(Keywords),
   description: Schema.optionalKey(Description),
   /** Requests that belong to the category: at most 50, of 1 to 2,000 characters each. An empty list takes them away. */
-  examples: Schema.optionalKey(Examples)
+  examples: Schema.optionalKey(Examples),
+  /** What GET /config tells may come back with the rest; it changes nothing. */
+  builtin: Schema.optionalKey(Schema.Boolean)
 }).annotate({ identifier: "CategoryInput" })
 
 const CategoryStored = Schema.Struct({

@@ -77,7 +77,7 @@ const categoryRows: ReadonlyArray<Row> = [
   ["examples of null", category({ examples: null }), "examples"],
   ["a field that is not known", category({ keyword: ["one"] }), "keyword"],
   ["a field that is not known beside one that is missing", { naem: "fine", models }, "naem"],
-  ["a field that GET /config tells", category({ builtin: true }), "builtin"],
+  ["a builtin that is no boolean", category({ builtin: "true" }), "builtin"],
   ["a prototype", '{"name":"fine","models":["a/one"],"__proto__":{"polluted":true}}', "__proto__"],
   ["a constructor", category({ constructor: { prototype: {} } }), "constructor"],
   ["a field of a name without end", category({ ["x".repeat(9_000)]: 1 }), "x".repeat(200)],
@@ -159,6 +159,17 @@ describe("what is just within the bounds is taken", () => {
       const chain = ["a/b", "openai/gpt-4o:free", "meta-llama/llama-3.1-8b-instruct", "~anthropic/claude@latest"]
       assert.strictEqual((yield* postJson("/config/category", { name: "a", models: chain, keywords: [] })).status, 201)
       assert.deepStrictEqual((yield* getJson("/config")).categories.a.models, chain)
+    }).pipe(withServer())
+  )
+
+  it.live("a category as GET /config tells it may be sent back with its name", () =>
+    Effect.gen(function* () {
+      yield* postJson("/config/category", category({ keywords: ["one"] }))
+      const told = (yield* getJson("/config")).categories.fine
+      assert.isFalse(told.builtin)
+      const { json, status } = yield* postJson("/config/category", { name: "fine", ...told, builtin: true })
+      assert.strictEqual(status, 200)
+      assert.deepInclude(json, { category: "fine", ...told })
     }).pipe(withServer())
   )
 })
