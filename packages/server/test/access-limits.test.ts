@@ -7,7 +7,7 @@ import { cut, hang, ok, slow, status } from "@llm-router/testing/script"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Result } from "effect"
 import { loadSettings } from "../src/settings.ts"
-import { chat, errorOf, get, getJson, withServer } from "./harness.ts"
+import { chat, errorOf, get, getJson, human, planOf, withServer } from "./harness.ts"
 
 const model = "openai/gpt-4o"
 const withKey = (key: string) => ({ headers: { "x-api-key": key } })
@@ -163,6 +163,38 @@ describe("a budget per day", () => {
       assert.deepStrictEqual(settings.BUDGET_USD_PER_DAY, { value: "5,anonymous=2.5", source: "environment" })
       assert.deepStrictEqual(settings.RATE_LIMIT_REQUESTS_PER_MINUTE, { value: null, source: "default" })
     }).pipe(withServer({ BUDGET_USD_PER_DAY: "5,anonymous=2.5" }))
+  )
+})
+
+describe("a budget per day, where a model that costs something classifies,", () => {
+  const judge = "qwen/qwen3-1.7b"
+  const judgeCosting = (usd: number) =>
+    Effect.flatMap(FakeOpenRouter, (upstream) =>
+      upstream.script(judge, ok({ content: '{"category":"reasoning","confidence":0.9}', usage: { cost: usd } }))
+    )
+  const questions = Effect.map(
+    Effect.flatMap(FakeOpenRouter, (upstream) => upstream.requestsFor(judge)),
+    ({ length }) => length
+  )
+  /** No two of these texts are equal, so that each is a question of its own. */
+  const askAbout = (what: string, more: object = {}) => ask({ model: "router", messages: human(what), ...more })
+
+  const settings = { ROUTING_MODE: "api", BUDGET_USD_PER_DAY: "0.01" }
+
+  it.live("pays for none once it is spent", () =>
+    Effect.gen(function* () {
+      yield* judgeCosting(0.01)
+      assert.strictEqual((yield* askAbout("green chair nine")).status, 200)
+      const refused = yield* askAbout("blue table ten")
+      assert.strictEqual(refused.status, 429)
+      assert.include(errorOf(refused.text), { type: "rate_limit_error", code: "budget_exceeded" })
+      assert.include(errorOf(refused.text).message, "; 0 USD are left.")
+      assert.approximately(Number(refused.headers.get("retry-after")), secondsToMidnight(), 60)
+      assert.strictEqual((yield* askAbout("red lamp eleven", { stream: true })).status, 429)
+      assert.strictEqual(yield* questions, 1)
+      // A plan costs nothing.
+      assert.notStrictEqual((yield* planOf({ messages: human("grey stone twelve") })).source, "api")
+    }).pipe(withServer(settings))
   )
 })
 

@@ -37,6 +37,8 @@ export class KeyLimits extends Context.Service<
   {
     /** Counts one request of the key. */
     readonly admit: (keyId: string) => Effect.Effect<void, OverLimit>
+    /** Refuses a key whose budget is spent. What a request is about may cost something to find out, so this comes first. */
+    readonly refuseSpent: (keyId: string) => Effect.Effect<void, OverLimit>
     /** Sets the worst case aside; with the scope's end, what it really cost is taken instead. */
     readonly reserve: (keyId: string, spending: Spending, scope: RequestScope) => Effect.Effect<void, OverLimit>
   }
@@ -87,6 +89,22 @@ export class KeyLimits extends Context.Service<
         )
       }
 
+      const budgetOf = (keyId: string): PicoDollars | undefined => {
+        const limit = limitOf(settings.budgetUsdPerDay, keyId)
+        return limit === undefined ? undefined : (picoDollarsOf(limit) ?? 0n)
+      }
+
+      const exceeded = (budget: PicoDollars, spent: PicoDollars, details: string, retryAfterMillis: number) =>
+        new OverLimit({
+          code: "budget_exceeded",
+          message:
+            `This key may spend ${decimalOf(budget)} USD per day (UTC); ` +
+            `${decimalOf(budget > spent ? budget - spent : 0n)} USD are left${details}.`,
+          retryAfterMillis
+        })
+
+      const untilTomorrow = () => (today() + 1) * dayMillis - now()
+
       return KeyLimits.of({
         admit: (keyId) => {
           const limit = limitOf(settings.rateLimitRequestsPerMinute, keyId)
@@ -103,10 +121,17 @@ export class KeyLimits extends Context.Service<
                 Effect.logWarning(`Requests per minute are not counted now: ${reason.message}`)
           )
         },
+        refuseSpent: (keyId) => {
+          const budget = budgetOf(keyId)
+          if (budget === undefined) return Effect.void
+          return Effect.suspend(() => {
+            const { spent } = accountOf(keyId)
+            return spent < budget ? Effect.void : exceeded(budget, spent, "", untilTomorrow())
+          })
+        },
         reserve: (keyId, { spent, worstCase }, scope) => {
-          const limit = limitOf(settings.budgetUsdPerDay, keyId)
-          if (limit === undefined) return Effect.void
-          const budget = picoDollarsOf(limit) ?? 0n
+          const budget = budgetOf(keyId)
+          if (budget === undefined) return Effect.void
           return Effect.suspend(() => {
             const account = accountOf(keyId)
             const amount = worstCase()
@@ -122,15 +147,9 @@ export class KeyLimits extends Context.Service<
             }
             // A classification that was paid for is spent, whatever becomes of its request.
             account.spent += spent()
-            const left = budget > account.spent ? budget - account.spent : 0n
             const others = isSpent ? "" : ", which requests under way may need"
-            return new OverLimit({
-              code: "budget_exceeded",
-              message:
-                `This key may spend ${decimalOf(budget)} USD per day (UTC); ${decimalOf(left)} USD are left${others}. ` +
-                `This request may cost ${decimalOf(amount)} USD.`,
-              retryAfterMillis: isSpent ? (account.day + 1) * dayMillis - now() : soonMillis
-            })
+            const details = `${others}. This request may cost ${decimalOf(amount)} USD`
+            return exceeded(budget, account.spent, details, isSpent ? untilTomorrow() : soonMillis)
           })
         }
       })
