@@ -196,6 +196,22 @@ describe("a budget per day, where a model that costs something classifies,", () 
       assert.notStrictEqual((yield* planOf({ messages: human("grey stone twelve") })).source, "api")
     }).pipe(withServer(settings))
   )
+
+  it.live("takes what a verdict cost whose request it then refuses", () =>
+    Effect.gen(function* () {
+      yield* judgeCosting(0.006)
+      for (const [what, left] of [
+        ["green chair nine", "0.004"],
+        ["blue table ten", "0"]
+      ] as const) {
+        const refused = yield* askAbout(what, { max_tokens: 1_000_000 })
+        assert.strictEqual(refused.status, 429)
+        assert.include(errorOf(refused.text).message, `; ${left} USD are left.`)
+      }
+      assert.strictEqual(yield* questions, 2)
+      assert.strictEqual((yield* ask()).status, 429)
+    }).pipe(withServer(settings))
+  )
 })
 
 describe("a limit that is none stops the start", () => {
