@@ -1,0 +1,99 @@
+/** A ledger that is in trouble at the start, and what a budget makes of its entries once it answers. */
+import { CostLedger, type LedgerEntry, LedgerUnavailable } from "@llm-router/router/CostLedger"
+import { RequestScope, withRequestScope } from "@llm-router/router/RequestScope"
+import { Watchdog } from "@llm-router/router/Watchdog"
+import { assert, it } from "@effect/vitest"
+import { Context, Effect, Layer, Result } from "effect"
+import { TestClock } from "effect/testing"
+import { KeyLimits } from "../src/http/KeyLimits.ts"
+import { ServerSettings } from "../src/ServerSettings.ts"
+import { loadSettings } from "../src/settings.ts"
+
+const keyId = "anonymous"
+const usd = (amount: number) => BigInt(amount) * 1_000_000_000_000n
+
+const { settings, sources } = Result.getOrThrow(loadSettings({ env: { BUDGET_USD_PER_DAY: "10" }, args: [] }))
+const settingsLayer = Layer.succeed(
+  ServerSettings,
+  ServerSettings.of({
+    settings,
+    sources,
+    misspelt: [],
+    sandbox: false,
+    maxBodyBytes: settings.routerMaxBodyBytes,
+    keepAliveMillis: settings.streamKeepaliveMillis,
+    version: "test",
+    startedAtMillis: 0
+  })
+)
+
+const entryOf = (cost: bigint): LedgerEntry => ({
+  timeMillis: 0,
+  requestId: "r",
+  purpose: "chat",
+  category: "code",
+  source: "keywords",
+  model: "a/b",
+  answeredBy: "a/b",
+  attempt: 1,
+  outcome: "ok",
+  error: undefined,
+  status: 200,
+  stream: false,
+  inputTokens: 1,
+  cachedTokens: 0,
+  outputTokens: 1,
+  reasoningTokens: 0,
+  cost,
+  costSource: "reported",
+  firstTokenMillis: 1,
+  durationMillis: 2,
+  generationId: undefined,
+  keyId,
+  computedCost: undefined
+})
+
+/** The limits, over a ledger that takes entries in and answers no question until it is mended. */
+const limitsInTrouble = Effect.gen(function* () {
+  let isMended = false
+  const ledgerInTrouble = Layer.effect(
+    CostLedger,
+    Effect.map(CostLedger, (ledger) =>
+      CostLedger.of({
+        ...ledger,
+        usage: (query) => (isMended ? ledger.usage(query) : new LedgerUnavailable({ message: "disk I/O error" }))
+      })
+    )
+  ).pipe(Layer.provide(CostLedger.layerMemory))
+  const context = yield* Layer.build(
+    KeyLimits.layer.pipe(
+      Layer.provideMerge(ledgerInTrouble),
+      Layer.provide(Layer.mergeAll(settingsLayer, Layer.fresh(Watchdog.layer)))
+    )
+  )
+  return {
+    limits: Context.get(context, KeyLimits),
+    ledger: Context.get(context, CostLedger),
+    mend: () => void (isMended = true)
+  }
+})
+
+it.effect("what was spent meanwhile counts once, beside what was spent before the start", () =>
+  Effect.gen(function* () {
+    const { ledger, limits, mend } = yield* limitsInTrouble
+    /** What a request is told that may cost more than there is. */
+    const refusal = Effect.flip(
+      limits.reserve(keyId, { worstCase: () => usd(100), spent: () => 0n }, new RequestScope())
+    ).pipe(Effect.map(({ message }) => message))
+    ledger.appendAttempt(entryOf(usd(3)))
+    yield* withRequestScope((scope) =>
+      Effect.map(limits.reserve(keyId, { worstCase: () => usd(5), spent: () => usd(4) }, scope), () =>
+        ledger.appendAttempt(entryOf(usd(4)))
+      )
+    )
+    assert.include(yield* refusal, "; 6 USD are left.")
+    mend()
+    yield* TestClock.adjust("10 seconds")
+    assert.include(yield* refusal, "; 3 USD are left.")
+  })
+)
