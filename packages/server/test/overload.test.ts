@@ -29,8 +29,16 @@ const closed = (socket: Socket) =>
     socket.on("end", () => resume(Effect.void))
   })
 
-const requestText = (body: string) =>
-  `POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
+/** What comes next, or nothing when the connection ends. */
+const nextRead = (socket: Socket) =>
+  Effect.callback<string>((resume) => {
+    if (socket.readableEnded) return resume(Effect.succeed(""))
+    socket.once("data", (piece: Buffer) => resume(Effect.succeed(piece.toString())))
+    socket.once("end", () => resume(Effect.succeed("")))
+  })
+
+const requestText = (body: string, connectionLine = "connection: keep-alive") =>
+  `POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n${connectionLine}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
 
 const streamBody = JSON.stringify({ model: "a/one", stream: true, messages: [{ role: "user", content: "hi" }] })
 
@@ -132,6 +140,29 @@ describe("a client that does not read", () => {
       yield* upstream.awaitAborted()
       yield* Effect.repeat(ask({ model: "b/two" }), { until: ({ status }) => status === 200, times: 100 })
     }).pipe(Effect.scoped, withServer({ CLIENT_STALL_TIMEOUT_MS: "500", MAX_CONCURRENT_REQUESTS: "1" }))
+  )
+
+  it.live.each([
+    ["a plain request", "connection: keep-alive"],
+    ["one that Node reads", "connection: keep-alive, x-nothing"]
+  ])("but rests behind %s is not cut", ([, connectionLine]) =>
+    Effect.gen(function* () {
+      const upstream = yield* FakeOpenRouter
+      const resting = yield* connection
+      const text = requestText('{"model":"b/two","messages":[{"role":"user","content":"hi"}]}', connectionLine)
+      const answer = Effect.suspend(() => {
+        resting.write(text)
+        return nextRead(resting)
+      })
+      assert.match(yield* answer, /^HTTP\/1.1 200 .*\r\nkeep-alive: timeout=65\r\n/is)
+      yield* upstream.script("a/one", endless(0))
+      const reader = yield* connection
+      reader.write(requestText(streamBody))
+      reader.pause()
+      // It began later, and its time is over.
+      yield* upstream.awaitAborted()
+      assert.match(yield* answer, /^HTTP\/1.1 200 /)
+    }).pipe(Effect.scoped, withServer({ CLIENT_STALL_TIMEOUT_MS: "500" }))
   )
 
   it.live("but waits for a model that thinks is not cut", () =>
