@@ -24,6 +24,8 @@ export interface OpenRouterOptions extends Pick<ListenOptions, "onRequest" | "on
   readonly onCharge?: (cost: PicoDollars) => void
   /** What `GET /generation` says of answers that ended before their usage was sent; as of any other where not given. */
   readonly generation?: () => GenerationScript
+  /** How many of the latest generations `GET /generation` knows. */
+  readonly generationsKept?: number
 }
 
 /** How a record of a generation is asked for in vain, and what it says in the end. */
@@ -37,9 +39,6 @@ export interface GenerationScript {
   readonly promptTokens?: number
   readonly completionTokens?: number
 }
-
-/** How many generations are kept for `GET /generation`. */
-const generationsKept = 1_000
 
 interface Generation {
   readonly identity: Identity
@@ -85,6 +84,7 @@ const takeTurn = (turns: Map<Behaviour, number>, sequence: Extract<Behaviour, { 
 
 /** Starts it; gives the base URL, `http://127.0.0.1:port/api/v1`. */
 export const openRouterServer = (options: OpenRouterOptions): Effect.Effect<string, ListenError, Scope.Scope> => {
+  const { generationsKept = 1_000 } = options
   const generations = new Map<string, Generation>()
   const startedAt = Math.floor(Date.now() / 1000)
   let calls = 0

@@ -70,9 +70,14 @@ const subjects = [
 ] as const
 const models = ["router", "auto", "a/one", "code", "router/reasoning", "custom-1", "z-ai/glm-5"] as const
 
-/** What is open closes by itself: connections to the upstream are kept for seconds. */
+/** The fakes close a connection that has brought nothing for five seconds. */
+const idleConnectionsEnd = "6 seconds"
+/** What an answer cost that was cut or left is asked for afterwards, twenty a second; a thousand wait at the most. */
+const mostSettlingSeconds = 120
+
+/** What is open closes by itself: connections to the upstream are in use until all costs are known. */
 const settled = Effect.fnUntraced(function* (descriptors: () => number, wanted: number) {
-  for (let second = 0; second < 60 && descriptors() > wanted; second++) yield* Effect.sleep("1 second")
+  for (let second = 0; second < mostSettlingSeconds && descriptors() > wanted; second++) yield* Effect.sleep("1 second")
   return descriptors()
 })
 
@@ -92,7 +97,9 @@ export const soak = Effect.fn("soak")(function* (options: SoakOptions) {
       upstreamCalls++
       return { behaviour: behaviourBy(random, options.faults / 100), turns: new Map() }
     },
-    models: () => []
+    models: () => [],
+    // More than there are calls in the time until the last cost is asked for.
+    generationsKept: 100_000
   })
   const router = yield* startRouter(directory, {
     ...settings,
@@ -103,7 +110,11 @@ export const soak = Effect.fn("soak")(function* (options: SoakOptions) {
     MODEL_LIST_PATH: join(directory, "models.json")
   })
   // The thread that answers questions opens the ledger for the first of them.
-  yield* Effect.promise(() => fetch(`${router.url}/usage`).then((response) => response.text()))
+  yield* Effect.promise(() =>
+    fetch(`${router.url}/usage`, { headers: { connection: "close" } }).then((response) => response.text())
+  )
+  // The start asked for the list of models.
+  yield* Effect.sleep(idleConnectionsEnd)
   const before = yield* router.facts
   const descriptorsBefore = router.descriptors()
 
