@@ -38,7 +38,7 @@ export interface Classified {
   /** `undefined` when nothing was sure. */
   readonly classification: Classification | undefined
   readonly latencyMillis: number
-  /** Of a dry run: a request would ask the upstream's model first, and may be decided otherwise. */
+  /** The upstream's model comes first and was not asked, since only what is free was: it may say otherwise. */
   readonly foreseen?: boolean
 }
 
@@ -51,7 +51,7 @@ export interface Asker {
   /** They go to a model of one's own, no further. */
   readonly traceHeaders: TraceHeaders
   /** Only what costs nothing is asked: what a language model of the upstream would say is not known then. */
-  readonly dryRun?: boolean
+  readonly freeOnly?: boolean
   /** What the classification cost this asker so far; of a verdict that was there already, nothing. */
   spent: PicoDollars
 }
@@ -219,7 +219,7 @@ export class Classifier extends Context.Service<
           const startedAt = now()
           const question = new Question(config, text, asker)
           const known = asksEmbedded ? knownAtOnce(question) : undefined
-          const verdict = known ?? (yield* asker.dryRun === true ? foreseen(question) : Cache.get(cache, question))
+          const verdict = known ?? (yield* asker.freeOnly === true ? foreseen(question) : Cache.get(cache, question))
           return { ...verdict, latencyMillis: now() - startedAt }
         })
 

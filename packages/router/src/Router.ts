@@ -2,8 +2,7 @@
  * The story of a request: decide what it is about, walk the chain of that category, hand on the first answer.
  */
 import type { ChatRequest } from "@llm-router/domain/ChatRequest"
-import { directCategory } from "@llm-router/domain/Decision"
-import type { Decision } from "@llm-router/domain/Decision"
+import { type Decision, directCategory } from "@llm-router/domain/Decision"
 import { ModelError, type ModelErrorReason } from "@llm-router/domain/ModelError"
 import type { PicoDollars } from "@llm-router/domain/Money"
 import { ChainExhausted, type RouteError, UpstreamNotConfigured } from "@llm-router/domain/RouterError"
@@ -217,7 +216,7 @@ export class Router extends Context.Service<
         return Router.of({
           plan: Effect.fnUntraced(function* (request) {
             const config = store.currentUnsafe()
-            const { decision } = yield* decisions.decide(config, request, { dryRun: true })
+            const { decision } = yield* decisions.decide(config, request, { freeOnly: true })
             const prices = pricesUnder(config, catalogue)
             return yield* planOf(decision, chainOf(decision, request), request, { circuits, prices })
           }),
@@ -227,6 +226,7 @@ export class Router extends Context.Service<
             metrics.configured(config)
             const told = new RequestTelemetry(metrics, arrival)
             const decided = yield* decisions.decide(config, request, {
+              freeOnly: arrival?.freeOnly,
               span: told.span,
               onLeft: () => {
                 ledger.appendRequest(leftUndecided(request, startedAt, now()))

@@ -40,7 +40,7 @@ export interface Decided {
 export interface DecideOptions {
   readonly span?: Span | undefined
   /** Nothing is asked that costs something. */
-  readonly dryRun?: boolean
+  readonly freeOnly?: boolean | undefined
   /** Called when the caller leaves while a language model is asked. */
   readonly onLeft?: () => void
 }
@@ -207,7 +207,7 @@ export class Decisions extends Context.Service<
             const { category, confidence, source } = decision
             memory.remember(turn.keys, { ...turn, decided: { category, confidence, source } }, now())
           },
-          decide: (config, request, { dryRun = false, onLeft = () => undefined, span } = {}) => {
+          decide: (config, request, { freeOnly = false, onLeft = () => undefined, span } = {}) => {
             const words = humanWords(request)
             if (!routedNames.has(request.model)) {
               return Effect.map(forced(config, request), (decision) => ({
@@ -225,7 +225,7 @@ export class Decisions extends Context.Service<
               requestId: request.id,
               keyId: request.client.keyId,
               traceHeaders: propagationHeaders(request.client, span),
-              dryRun,
+              freeOnly,
               spent: 0n
             }
             const routed = (decision: Decision, after: Conversation | undefined): Decided => ({
@@ -248,10 +248,10 @@ export class Decisions extends Context.Service<
     )
 }
 
-/** A dry run's guess says that it is one. */
+/** A guess says that it is one. */
 const foreseen = (decision: Decision): Decision => ({
   ...decision,
-  reasons: [...decision.reasons, "a request would ask ROUTER_API_MODEL first; a dry run does not, since that costs"]
+  reasons: [...decision.reasons, "ROUTER_API_MODEL comes first, and was not asked since that costs"]
 })
 
 /** A heartbeat or a compaction belongs to nobody's conversation. */

@@ -7,7 +7,7 @@ import { cut, hang, ok, slow, status } from "@llm-router/testing/script"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Result } from "effect"
 import { loadSettings } from "../src/settings.ts"
-import { chat, errorOf, get, getJson, human, planOf, withServer } from "./harness.ts"
+import { chat, setChain, errorOf, get, getJson, human, planOf, withServer } from "./harness.ts"
 
 const model = "openai/gpt-4o"
 const withKey = (key: string) => ({ headers: { "x-api-key": key } })
@@ -188,13 +188,24 @@ describe("a budget per day, where a model that costs something classifies,", () 
       const refused = yield* askAbout("blue table ten")
       assert.strictEqual(refused.status, 429)
       assert.include(errorOf(refused.text), { type: "rate_limit_error", code: "budget_exceeded" })
-      assert.include(errorOf(refused.text).message, "; 0 USD are left.")
+      assert.include(errorOf(refused.text).message, "; 0 USD are left. ")
       assert.approximately(Number(refused.headers.get("retry-after")), secondsToMidnight(), 60)
       assert.strictEqual((yield* askAbout("red lamp eleven", { stream: true })).status, 429)
       assert.strictEqual(yield* questions, 1)
       // A plan costs nothing.
       assert.notStrictEqual((yield* planOf({ messages: human("grey stone twelve") })).source, "api")
     }).pipe(withServer(settings))
+  )
+
+  it.live("of nothing pays for none, and serves what costs nothing", () =>
+    Effect.gen(function* () {
+      yield* judgeCosting(0.01)
+      yield* setChain(["free/one"], "conversation")
+      const free = yield* askAbout("hello again")
+      assert.strictEqual(free.status, 200)
+      assert.strictEqual(free.headers.get("x-router-model"), "free/one")
+      assert.strictEqual(yield* questions, 0)
+    }).pipe(withServer({ ...settings, BUDGET_USD_PER_DAY: "0" }))
   )
 
   it.live("takes what a verdict cost whose request it then refuses", () =>

@@ -43,7 +43,7 @@ describe("ROUTING_MODE=api", () => {
     }).pipe(withServer(api))
   )
 
-  const unasked = "a request would ask ROUTER_API_MODEL first; a dry run does not, since that costs"
+  const unasked = "ROUTER_API_MODEL comes first, and was not asked since that costs"
 
   it.live("a dry run says of its guess that a request would ask, and no more once that is answered", () =>
     Effect.gen(function* () {

@@ -9,6 +9,8 @@ import { attributes, events, spanNames } from "./spans.ts"
 export interface Arrival {
   readonly at: number
   readonly span: Span | undefined
+  /** Its caller has no more to spend: what it is about is found out by what costs nothing. */
+  readonly freeOnly?: boolean
 }
 
 /** Sources of decisions that no classifier was asked for. */

@@ -37,8 +37,8 @@ export class KeyLimits extends Context.Service<
   {
     /** Counts one request of the key. */
     readonly admit: (keyId: string) => Effect.Effect<void, OverLimit>
-    /** Refuses a key whose budget is spent. What a request is about may cost something to find out, so this comes first. */
-    readonly refuseSpent: (keyId: string) => Effect.Effect<void, OverLimit>
+    /** Nothing is left of the key's budget: what a request is about must cost nothing to find out. */
+    readonly isSpent: (keyId: string) => boolean
     /** Sets the worst case aside; with the scope's end, what it really cost is taken instead. */
     readonly reserve: (keyId: string, spending: Spending, scope: RequestScope) => Effect.Effect<void, OverLimit>
   }
@@ -94,17 +94,6 @@ export class KeyLimits extends Context.Service<
         return limit === undefined ? undefined : (picoDollarsOf(limit) ?? 0n)
       }
 
-      const exceeded = (budget: PicoDollars, spent: PicoDollars, details: string, retryAfterMillis: number) =>
-        new OverLimit({
-          code: "budget_exceeded",
-          message:
-            `This key may spend ${decimalOf(budget)} USD per day (UTC); ` +
-            `${decimalOf(budget > spent ? budget - spent : 0n)} USD are left${details}.`,
-          retryAfterMillis
-        })
-
-      const untilTomorrow = () => (today() + 1) * dayMillis - now()
-
       return KeyLimits.of({
         admit: (keyId) => {
           const limit = limitOf(settings.rateLimitRequestsPerMinute, keyId)
@@ -121,13 +110,9 @@ export class KeyLimits extends Context.Service<
                 Effect.logWarning(`Requests per minute are not counted now: ${reason.message}`)
           )
         },
-        refuseSpent: (keyId) => {
+        isSpent: (keyId) => {
           const budget = budgetOf(keyId)
-          if (budget === undefined) return Effect.void
-          return Effect.suspend(() => {
-            const { spent } = accountOf(keyId)
-            return spent < budget ? Effect.void : exceeded(budget, spent, "", untilTomorrow())
-          })
+          return budget !== undefined && accountOf(keyId).spent >= budget
         },
         reserve: (keyId, { spent, worstCase }, scope) => {
           const budget = budgetOf(keyId)
@@ -147,9 +132,15 @@ export class KeyLimits extends Context.Service<
             }
             // A classification that was paid for is spent, whatever becomes of its request.
             account.spent += spent()
+            const left = budget > account.spent ? budget - account.spent : 0n
             const others = isSpent ? "" : ", which requests under way may need"
-            const details = `${others}. This request may cost ${decimalOf(amount)} USD`
-            return exceeded(budget, account.spent, details, isSpent ? untilTomorrow() : soonMillis)
+            return new OverLimit({
+              code: "budget_exceeded",
+              message:
+                `This key may spend ${decimalOf(budget)} USD per day (UTC); ${decimalOf(left)} USD are left${others}. ` +
+                `This request may cost ${decimalOf(amount)} USD.`,
+              retryAfterMillis: isSpent ? (account.day + 1) * dayMillis - now() : soonMillis
+            })
           })
         }
       })

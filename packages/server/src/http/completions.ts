@@ -196,8 +196,7 @@ export const CompletionsLive = Layer.effectDiscard(
         const planned = yield* router.plan(chat)
         return writeJson(response, 200, headers, JSON.stringify(planView(planned, id)))
       }
-      yield* limits.refuseSpent(keyId)
-      const routed = yield* router.route(chat, scope, { at, span })
+      const routed = yield* router.route(chat, scope, { at, span, freeOnly: limits.isSpent(keyId) })
       yield* limits.reserve(keyId, routed, scope)
       return answerRouted(call, chat, routed)
     })
