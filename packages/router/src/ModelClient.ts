@@ -145,7 +145,7 @@ export class ModelClient extends Context.Service<
             )
           }
           if (streams) return yield* Effect.fail(invalidOutput("The upstream streamed an answer that was to be whole."))
-          return yield* completionOf(yield* readAll(exchange, longestAnswerBytes), {
+          return yield* completionOf(exchange.whole ?? (yield* readAll(exchange, longestAnswerBytes)), {
             asStream: call.request.stream,
             wantsUsage: call.request.wantsUsage,
             retryAfterHeader: exchange.headers["retry-after"],

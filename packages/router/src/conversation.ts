@@ -61,7 +61,7 @@ const byShare = (a: readonly [string, number], b: readonly [string, number]): nu
 
 /** The largest ones, at most 1 in sum. */
 const bounded = (scores: Shares): Shares => {
-  const largest = scores.size > 1 ? [...scores].toSorted(byShare).slice(0, mostShares) : [...scores]
+  const largest = scores.size > mostShares ? [...scores].toSorted(byShare).slice(0, mostShares) : [...scores]
   const total = largest.reduce((sum, [, score]) => sum + score, 0)
   return new Map(largest.map(([category, score]) => [category, total > 1 ? score / total : score]))
 }

@@ -99,7 +99,11 @@ const classificationOf = (ranked: ReadonlyArray<Scored>, winner: Scored, base: n
   const second = ranked[1]?.score ?? 0
   const margin = (winner.score - second) / (winner.score + second)
   const amount = 1 - Math.exp(-winner.score / 2)
-  const strongest = [...winner.evidence].toSorted((a, b) => b.weight - a.weight || a.match.position - b.match.position)
+  const { evidence } = winner
+  const strongest =
+    evidence.length > 1
+      ? evidence.toSorted((a, b) => b.weight - a.weight || a.match.position - b.match.position)
+      : evidence
   return {
     category: winner.category,
     confidence: Math.round((base + (0.95 - base) * margin * amount) * 1000) / 1000,

@@ -169,6 +169,13 @@ export class Exchange implements Caller, Watched {
     return this.#failure && Effect.fail(this.#failure)
   }
 
+  /** What has come and was not taken, where that is all there will be: nothing need be waited for. */
+  get whole(): Buffer | undefined {
+    if (!this.#ended) return undefined
+    const [first, second] = this.#chunks
+    return first !== undefined && second === undefined ? first : Buffer.concat(this.#chunks)
+  }
+
   /** What has come since the last `take`. Interrupting the reader aborts the exchange. */
   readonly take: Effect.Effect<Chunk, ExchangeError> = Effect.suspend(() => this.#arrived() ?? this.#wait)
 
