@@ -70,6 +70,8 @@ export class CostLedger extends Context.Service<
      */
     readonly committed: Effect.Effect<void>
     readonly totals: Effect.Effect<LedgerTotals>
+    /** What each key's entries of a day (UTC, days since the epoch) cost, those of other routers in the file too. */
+    readonly spending: (day: number) => Effect.Effect<ReadonlyMap<string, PicoDollars>, LedgerUnavailable>
     /** Sums of the time asked for, whole hours at least, of all that was appended before. */
     readonly usage: (query: UsageQuery) => Effect.Effect<UsageReport, LedgerUnavailable>
     /** The same as its readers get it. */
@@ -114,6 +116,12 @@ export class CostLedger extends Context.Service<
         unsettledSince: () => Effect.succeed([]),
         committed: Effect.void,
         totals: Effect.sync(() => sums.totals()),
+        spending: (day) =>
+          Effect.sync(() => {
+            const [fromMillis, toMillis] = [day * dayMillis, (day + 1) * dayMillis]
+            const { rows } = usageReportOf(["key"], usageOfRollup({ fromMillis, toMillis, groupBy: ["key"] }, rollup))
+            return new Map(rows.map(({ cost, group }) => [group.key ?? "", cost]))
+          }),
         usage: (query) => Effect.sync(() => usageReportOf(query.groupBy, usageOfRollup(query, rollup))),
         usageText: (query, format) => Effect.sync(() => usageText(query, usageOfRollup(query, rollup), format)),
         backup: () => new LedgerUnavailable({ message: "The ledger is kept in memory: set LEDGER_PATH to a file." }),
@@ -215,6 +223,11 @@ export class CostLedger extends Context.Service<
           }),
           committed: writer.committed,
           totals: Effect.sync(() => sums.totals()),
+          spending: Effect.fn("CostLedger.spending")(function* (day) {
+            yield* writer.committed
+            const answer = yield* Effect.mapError(reader.ask({ _tag: "Spending", day }), unavailable)
+            return answer._tag === "Spending" ? answer.byKey : new Map<string, PicoDollars>()
+          }),
           usage: Effect.fn("CostLedger.usage")(function* (query) {
             yield* writer.committed
             const answer = yield* Effect.mapError(reader.ask({ _tag: "Usage", query }), unavailable)

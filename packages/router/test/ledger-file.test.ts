@@ -143,6 +143,12 @@ describe("a file", () => {
       for (const writing of [ledgers.slice(0, 1), ledgers.slice(1), ledgers, ledgers, ledgers.slice(0, 1)]) {
         yield* Effect.forEach(writing, append)
         assert.deepStrictEqual(yield* counted, [appended, appended])
+        for (const ledger of ledgers) {
+          assert.deepStrictEqual(
+            yield* ledger.spending(start / (24 * hour)),
+            new Map([["anonymous", BigInt(appended)]])
+          )
+        }
       }
     })
   )

@@ -101,6 +101,13 @@ describe.each(["sqlite", "memory"])("usage of the %s ledger", (kind) => {
           assert.isFalse(report.truncated)
         }
       }
+      for (let today = start / day; today < start / day + 5; today++) {
+        const expected = new Map<string, bigint>()
+        for (const { cost, keyId, timeMillis } of entries) {
+          if (Math.floor(timeMillis / day) === today) expected.set(keyId, (expected.get(keyId) ?? 0n) + cost)
+        }
+        assert.deepStrictEqual(yield* ledger.spending(today), expected)
+      }
     })
   )
 

@@ -1,4 +1,4 @@
-/** A ledger that is in trouble at the start, and what a budget makes of its entries once it answers. */
+/** What a budget makes of the ledger's entries: once one that was in trouble answers, and of those of other routers. */
 import { CostLedger, type LedgerEntry, LedgerUnavailable } from "@llm-router/router/CostLedger"
 import { RequestScope, withRequestScope } from "@llm-router/router/RequestScope"
 import { Watchdog } from "@llm-router/router/Watchdog"
@@ -61,7 +61,7 @@ const limitsInTrouble = Effect.gen(function* () {
     Effect.map(CostLedger, (ledger) =>
       CostLedger.of({
         ...ledger,
-        usage: (query) => (isMended ? ledger.usage(query) : new LedgerUnavailable({ message: "disk I/O error" }))
+        spending: (day) => (isMended ? ledger.spending(day) : new LedgerUnavailable({ message: "disk I/O error" }))
       })
     )
   ).pipe(Layer.provide(CostLedger.layerMemory))
@@ -78,13 +78,34 @@ const limitsInTrouble = Effect.gen(function* () {
   }
 })
 
+/** What a request is told that may cost more than there is. */
+const refusalOf = (limits: KeyLimits["Service"]) =>
+  Effect.flip(limits.reserve(keyId, { worstCase: () => usd(100), spent: () => 0n }, new RequestScope())).pipe(
+    Effect.map(({ message }) => message)
+  )
+
+it.effect("what other routers write to the ledger counts within five seconds, and of today alone", () =>
+  Effect.gen(function* () {
+    const { ledger, limits, mend } = yield* limitsInTrouble
+    mend()
+    for (const left of [7, 4]) {
+      ledger.appendAttempt(entryOf(usd(3)))
+      yield* TestClock.adjust("5 seconds")
+      assert.include(yield* refusalOf(limits), `; ${left} USD are left.`)
+      assert.isFalse(limits.isSpent(keyId))
+    }
+    ledger.appendAttempt(entryOf(usd(4)))
+    yield* TestClock.adjust("5 seconds")
+    assert.isTrue(limits.isSpent(keyId))
+    yield* TestClock.adjust("1 day")
+    assert.include(yield* refusalOf(limits), "; 10 USD are left.")
+  })
+)
+
 it.effect("what was spent meanwhile counts once, beside what was spent before the start", () =>
   Effect.gen(function* () {
     const { ledger, limits, mend } = yield* limitsInTrouble
-    /** What a request is told that may cost more than there is. */
-    const refusal = Effect.flip(
-      limits.reserve(keyId, { worstCase: () => usd(100), spent: () => 0n }, new RequestScope())
-    ).pipe(Effect.map(({ message }) => message))
+    const refusal = refusalOf(limits)
     ledger.appendAttempt(entryOf(usd(3)))
     yield* withRequestScope((scope) =>
       Effect.map(limits.reserve(keyId, { worstCase: () => usd(5), spent: () => usd(4) }, scope), () =>
@@ -93,7 +114,7 @@ it.effect("what was spent meanwhile counts once, beside what was spent before th
     )
     assert.include(yield* refusal, "; 6 USD are left.")
     mend()
-    yield* TestClock.adjust("10 seconds")
+    yield* TestClock.adjust("5 seconds")
     assert.include(yield* refusal, "; 3 USD are left.")
   })
 )

@@ -1,4 +1,5 @@
 /** The thread that answers what takes time: a long query here keeps no entry from being committed. */
+import type { PicoDollars } from "@llm-router/domain/Money"
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs"
 import type { DatabaseSync } from "node:sqlite"
 import { parentPort, workerData } from "node:worker_threads"
@@ -8,13 +9,15 @@ import { MirrorFeed } from "./mirrorFeed.ts"
 import { addTally, emptyTally, type Tally } from "./tally.ts"
 import { unsettledIn } from "./unsettled.ts"
 import { type GroupedUsage, groupedUsage, hoursOf, joinedRows, type UsageQuery } from "./usage.ts"
-import { rowsFromFile } from "./usageSql.ts"
+import { rowsFromFile, spendingIn } from "./usageSql.ts"
 import { type UsageFormat, usageText } from "./usageText.ts"
 import type { ToFeed } from "./worker.ts"
 
 export type Question =
   | { readonly _tag: "Usage"; readonly query: UsageQuery }
   | { readonly _tag: "UsageText"; readonly query: UsageQuery; readonly format: UsageFormat }
+  /** Days since the epoch. */
+  | { readonly _tag: "Spending"; readonly day: number }
   | { readonly _tag: "Backup"; readonly path: string }
   | { readonly _tag: "Check" }
   | { readonly _tag: "Unsettled"; readonly sinceMillis: number; readonly most: number }
@@ -24,6 +27,7 @@ export type ToReader = (Question & { readonly id: number }) | ToFeed
 export type ReaderAnswer =
   | { readonly _tag: "Usage"; readonly grouped: GroupedUsage }
   | { readonly _tag: "UsageText"; readonly text: Uint8Array<ArrayBuffer> }
+  | { readonly _tag: "Spending"; readonly byKey: ReadonlyMap<string, PicoDollars> }
   | { readonly _tag: "Unsettled"; readonly entries: ReadonlyArray<UnsettledEntry> }
   | { readonly _tag: "Done" }
   | { readonly _tag: "Failed"; readonly message: string }
@@ -79,6 +83,8 @@ const answerTo = (question: Question): ReaderAnswer => {
       return { _tag: "Usage", grouped: usage(question.query) }
     case "UsageText":
       return { _tag: "UsageText", text: usageText(question.query, usage(question.query), question.format) }
+    case "Spending":
+      return { _tag: "Spending", byKey: reading(path, (db) => spendingIn(db, question.day)) }
     case "Backup":
       reading(path, (db) => backUp(db, question.path))
       return { _tag: "Done" }

@@ -1,7 +1,8 @@
 /** Sums straight from the file: for the hours that are not in memory. */
+import type { PicoDollars } from "@llm-router/domain/Money"
 import type { DatabaseSync } from "node:sqlite"
 import { hoursPerDay } from "./rollup.ts"
-import { tallyColumns, tallyFrom, tallySql } from "./tally.ts"
+import { amountOf, tallyColumns, tallyFrom, tallySql } from "./tally.ts"
 import { dayText, type GroupRows, hourText, type UsageDimension } from "./usage.ts"
 
 const expressionOf = (dimension: UsageDimension): string =>
@@ -47,3 +48,12 @@ export const rowsFromFile = (
     return [groupBy.map((dimension, index) => textOf(dimension, values[index])), tallyFrom(values, groups.length)]
   })
 }
+
+/** What the entries of a day (UTC, since the epoch) cost, by key, whoever wrote them. */
+export const spendingIn = (db: DatabaseSync, day: number): ReadonlyMap<string, PicoDollars> =>
+  new Map(
+    rowsFromFile(db, ["key"], day * hoursPerDay, (day + 1) * hoursPerDay).map(([[key = ""], tally]) => [
+      key,
+      amountOf(tally, "cost")
+    ])
+  )

@@ -1,9 +1,9 @@
 /**
  * What one client key may use: requests per minute, and US dollars per day (UTC). Of a budget the worst case is set
  * aside before a model is asked, and what it cost is taken in its place afterwards, so that many requests at once
- * cannot spend it twice. The day's spending comes from the ledger at start: a restart gives nobody a new budget.
+ * cannot spend it twice. The day's spending comes from the ledger: a restart gives nobody a new budget, nor does another
+ * router that writes to the same ledger.
  */
-import { anonymous } from "@llm-router/domain/ChatRequest"
 import { decimalOf, type PicoDollars, picoDollarsOf } from "@llm-router/domain/Money"
 import { OverLimit } from "@llm-router/domain/RouterError"
 import { CostLedger } from "@llm-router/router/CostLedger"
@@ -17,7 +17,8 @@ import { ServerSettings } from "../ServerSettings.ts"
 const dayMillis = 86_400_000
 /** When only what others have set aside stands in the way: theirs ends soon. */
 const soonMillis = 5_000
-const everyTenSeconds = Schedule.spaced("10 seconds")
+/** So much later than they do, other routers' keys are known to have spent. */
+const betweenRecalls = Schedule.spaced("5 seconds")
 
 interface Account {
   /** Days since the epoch. */
@@ -68,25 +69,24 @@ export class KeyLimits extends Context.Service<
         return account
       }
 
-      /** What the ledger has of today goes before what has been spent since the start. */
-      const recall = Effect.suspend(() =>
-        ledger.usage({ fromMillis: today() * dayMillis, toMillis: undefined, groupBy: ["key"] })
-      ).pipe(
-        Effect.map(({ rows }) => {
-          for (const { cost, group } of rows) {
-            const account = accountOf(group.key ?? anonymous)
-            // What was spent since the start is in the ledger's sum, too, where it is asked once more.
+      /** What the ledger has of today, of other routers and of the time before the start too. */
+      const recall = Effect.suspend(() => {
+        const day = today()
+        return Effect.map(ledger.spending(day), (byKey) => {
+          if (today() !== day) return
+          for (const [keyId, cost] of byKey) {
+            const account = accountOf(keyId)
+            // What was spent here is in the ledger's sum, too, or will be when it is asked once more.
             if (cost > account.spent) account.spent = cost
           }
         })
-      )
+      })
       if (settings.budgetUsdPerDay !== undefined) {
         yield* Effect.catch(recall, ({ message }) =>
-          Effect.andThen(
-            Effect.logError(`Today's spending is not known yet, so budgets begin at nothing. ${message}`),
-            Effect.asVoid(Effect.forkScoped(Effect.retry(recall, { schedule: everyTenSeconds })))
-          )
+          Effect.logError(`Today's spending is not known yet, so budgets begin at nothing. ${message}`)
         )
+        // /health tells of a ledger in trouble.
+        yield* Effect.forkScoped(Effect.schedule(Effect.ignore(recall), betweenRecalls))
       }
 
       const budgetOf = (keyId: string): PicoDollars | undefined => {
