@@ -173,24 +173,26 @@ const storeOf = (source: ConfigSource, lock: Semaphore.Semaphore): ConfigStore["
   ): Effect.Effect<Changed, E | ChangeRefused> =>
     exclusively(
       lock,
-      Effect.gen(function* () {
-        yield* source.refresh
-        const before = currentUnsafe()
-        if (isStale(before, ifMatch)) {
-          return yield* new InvalidRequest({
-            message: `The configuration has changed: it is ${before.etag} now. Read it again, then repeat the change.`,
-            param: "if-match",
-            code: "config_changed",
-            status: 412
-          })
-        }
-        const { categories, category, created } = yield* edit(before)
-        const after = configWith({ ...before, categories })
-        // Also when nothing changed: the file may have been deleted, and the caller was promised that it is there.
-        yield* source.save(after)
-        if (after.etag !== before.etag) yield* SubscriptionRef.set(source.ref, after)
-        return { config: currentUnsafe(), category, created }
-      })
+      source.alone(
+        Effect.gen(function* () {
+          yield* source.refresh
+          const before = currentUnsafe()
+          if (isStale(before, ifMatch)) {
+            return yield* new InvalidRequest({
+              message: `The configuration has changed: it is ${before.etag} now. Read it again, then repeat the change.`,
+              param: "if-match",
+              code: "config_changed",
+              status: 412
+            })
+          }
+          const { categories, category, created } = yield* edit(before)
+          const after = configWith({ ...before, categories })
+          // Also when nothing changed: the file may have been deleted, and the caller was promised that it is there.
+          yield* source.save(after)
+          if (after.etag !== before.etag) yield* SubscriptionRef.set(source.ref, after)
+          return { config: currentUnsafe(), category, created }
+        })
+      )
     )
 
   return ConfigStore.of({

@@ -3,8 +3,9 @@
  */
 import { randomUUID } from "node:crypto"
 import * as fs from "node:fs/promises"
+import { hostname } from "node:os"
 import { basename, dirname, join, resolve } from "node:path"
-import { Effect, Predicate } from "effect"
+import { Duration, Effect, Predicate, Schedule } from "effect"
 import { makeDirectory } from "./makeDirectory.ts"
 
 /** What is at a path: an absent file is a state of its own, an unreadable one says why. */
@@ -121,11 +122,88 @@ const copyBeside = async (path: string, suffix: string, number: number): Promise
 export const backUp = (path: string, suffix: string): Effect.Effect<string, string> =>
   Effect.tryPromise({ try: () => copyBeside(path, suffix, 1), catch: messageOf })
 
-/** Removes what a process that was killed while it replaced this file left behind. */
+/** A lock that is older was left by a process that was killed: a change takes milliseconds. */
+const staleMillis = 10_000
+const retryMillis = 20
+/** One that is neither old nor to be taken away holds nobody up for longer. */
+const mostRetries = (2 * staleMillis) / retryMillis
+
+/** The locks of this process: a container's processes have the numbers of those that were killed before them. */
+const held = new Set<string>()
+
+const lockOf = async (path: string): Promise<string> => {
+  const target = await targetOf(path).catch(() => resolve(path))
+  return join(dirname(target), `.${basename(target)}.lock`)
+}
+
+const isAlive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return codeOf(error) !== "ESRCH"
+  }
+}
+
+/** Whether nobody will take the lock away: its process is gone, or it is too old for another machine's. */
+const isLeft = async (lock: string): Promise<boolean> => {
+  try {
+    const [host, pid] = (await fs.readFile(lock, "utf8")).split(" ")
+    const isOurs = Number(pid) === process.pid
+    if (host === hostname() && !(isOurs ? held.has(lock) : isAlive(Number(pid)))) return true
+    // By the machine's clock, as the file system tells the time.
+    return Date.now() - (await fs.stat(lock)).mtimeMs > staleMillis
+  } catch {
+    return false
+  }
+}
+
+/** Whether the lock is ours now. Where no lock can be made nothing can be written either, which the change will tell. */
+const takeLock = async (lock: string): Promise<boolean> => {
+  try {
+    await fs.writeFile(lock, `${hostname()} ${process.pid}`, { flag: "wx", mode: 0o600 })
+  } catch (error) {
+    if (codeOf(error) === "EEXIST") {
+      if (await isLeft(lock)) await removed(lock)
+      return false
+    }
+  }
+  held.add(lock)
+  return true
+}
+
+const removed = (lock: string): Promise<void> => fs.rm(lock, { force: true }).catch(() => undefined)
+
+/** Reads and replaces the file while no other process does: whoever made the lock beside it, which goes with the change. */
+export const alone = <A, E, R>(path: string, change: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.acquireUseRelease(
+    Effect.promise(() => lockOf(path)).pipe(
+      Effect.tap((lock) =>
+        Effect.promise(() => takeLock(lock)).pipe(
+          Effect.repeat({
+            until: (isOurs) => isOurs,
+            schedule: Schedule.spaced(Duration.millis(retryMillis)),
+            times: mostRetries
+          })
+        )
+      )
+    ),
+    () => change,
+    (lock) =>
+      Effect.promise(() => {
+        held.delete(lock)
+        return removed(lock)
+      })
+  )
+
+/** Removes what a process that was killed while it replaced this file left behind, and not what one is about to. */
 export const removeLeftovers = (path: string): Effect.Effect<void> =>
-  Effect.tryPromise(async () => {
-    const target = await targetOf(path)
-    const directory = dirname(target)
-    const names = (await fs.readdir(directory)).filter((name) => isTemporaryOf(basename(target), name))
-    await Promise.all(names.map((name) => fs.rm(join(directory, name), { force: true })))
-  }).pipe(Effect.ignore)
+  alone(
+    path,
+    Effect.tryPromise(async () => {
+      const target = await targetOf(path)
+      const directory = dirname(target)
+      const names = (await fs.readdir(directory)).filter((name) => isTemporaryOf(basename(target), name))
+      await Promise.all(names.map((name) => fs.rm(join(directory, name), { force: true })))
+    }).pipe(Effect.ignore)
+  )

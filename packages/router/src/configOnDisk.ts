@@ -6,7 +6,7 @@ import { builtinCategoryNames } from "@llm-router/domain/builtinCategories"
 import type { RouterConfig } from "@llm-router/domain/RouterConfig"
 import { ConfigFileInvalid, ConfigNotSaved } from "@llm-router/domain/RouterError"
 import { Effect, Result, SubscriptionRef } from "effect"
-import { backUp, observe, type Observed, removeLeftovers, replaceFile, sameObserved } from "./atomicFile.ts"
+import { alone, backUp, observe, type Observed, removeLeftovers, replaceFile, sameObserved } from "./atomicFile.ts"
 import {
   type CircuitOverrides,
   configOf,
@@ -30,6 +30,8 @@ export interface ConfigSource {
   /** Takes over what was edited by hand; fails when that is invalid, and then the old one stays in force. */
   readonly refresh: Effect.Effect<void, ConfigFileInvalid>
   readonly save: (config: RouterConfig) => Effect.Effect<void, ConfigNotSaved>
+  /** Runs a change, of which these are parts, while no other router changes the file. */
+  readonly alone: <A, E>(change: Effect.Effect<A, E>) => Effect.Effect<A, E>
   /** Why what is on disk is not what is in force. */
   readonly problem: Effect.Effect<string | undefined>
   readonly path: string
@@ -116,6 +118,7 @@ export const openConfigFile = Effect.fnUntraced(function* (
     ref,
     refresh,
     save,
+    alone: (change) => alone(path, change),
     problem: Effect.sync(() => fault?.message ?? (deleted ? `${path}: ${deletedMessage}` : undefined)),
     path
   }
@@ -135,6 +138,7 @@ export const inMemory = (config: RouterConfig): Effect.Effect<ConfigSource> =>
     ref,
     refresh: Effect.void,
     save: () => Effect.void,
+    alone: (change) => change,
     problem: Effect.undefined,
     path: ":memory:"
   }))

@@ -1,7 +1,7 @@
 import * as fs from "node:fs"
 import { dirname, join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Stream } from "effect"
+import { Effect, Fiber, Result, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { ConfigStore } from "../src/ConfigStore.ts"
 import { configOf, emptyFile } from "../src/configFile.ts"
@@ -199,6 +199,45 @@ describe("changes", () => {
       assert.includeMembers(names(store), wanted)
       assert.includeMembers(Object.keys(JSON.parse(read(path)).categories), wanted)
       assert.deepStrictEqual(filesBeside(path), ["router_config.json"])
+    })
+  )
+
+  it.live("made through two stores of one file at the same time are all there, and of two for one state one is", () =>
+    Effect.gen(function* () {
+      const path = yield* newPath
+      const stores = [yield* open(path), yield* open(path)]
+      const added = Array.from({ length: 10 }, (_, index) => `name-${index}`)
+      yield* Effect.forEach(added, (name, index) => stores[index % 2]?.setCategory({ name, models }) ?? Effect.void, {
+        concurrency: "unbounded",
+        discard: true
+      })
+      const current = yield* open(path)
+      assert.includeMembers(names(current), added)
+      const { etag } = current.currentUnsafe()
+      const both = yield* Effect.forEach(
+        stores,
+        (store, index) => Effect.result(store.setCategory({ name: `either-${index}`, models }, etag)),
+        { concurrency: "unbounded" }
+      )
+      assert.deepStrictEqual(both.map(Result.isSuccess).toSorted(), [false, true])
+      assert.deepStrictEqual(filesBeside(path), ["router_config.json"])
+    })
+  )
+
+  it.live("wait for one under way elsewhere, and not for a lock that a killed process left", () =>
+    Effect.gen(function* () {
+      const path = yield* newPath
+      const store = yield* open(path)
+      yield* store.setCategory({ name: "first", models })
+      const lock = join(dirname(path), ".router_config.json.lock")
+      fs.writeFileSync(lock, "")
+      const change = yield* Effect.forkChild(store.setCategory({ name: "second", models }))
+      const left = new Date(Date.now() - 11_000)
+      assert.isTrue(fs.existsSync(lock))
+      fs.utimesSync(lock, left, left)
+      yield* Fiber.join(change)
+      assert.deepStrictEqual(filesBeside(path), ["router_config.json"])
+      assert.include(read(path), "second")
     })
   )
 
