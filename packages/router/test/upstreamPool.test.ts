@@ -1,8 +1,8 @@
 /** Connections to an upstream, against real sockets: how many there are, which are used again, and what a failure is. */
 import { assert, describe, it, vi } from "@effect/vitest"
-import { Deferred, Effect, Fiber, type Scope } from "effect"
+import { Deferred, Effect, Fiber, Queue, type Scope } from "effect"
 import { readFileSync } from "node:fs"
-import { createServer, type Server, type Socket } from "node:net"
+import { connect, createServer, type Server, type Socket } from "node:net"
 import { createServer as createTlsServer, getCACertificates, setDefaultCACertificates } from "node:tls"
 import type { Caller, Message } from "../src/http1/UpstreamConnection.ts"
 import { UpstreamPool } from "../src/http1/UpstreamPool.ts"
@@ -13,26 +13,44 @@ const answerOf = (body: string, ...headers: ReadonlyArray<string>): string =>
 /** What a server has to say to one request of a connection, and to which request that is. */
 type Respond = (socket: Socket, request: string, connection: number) => void
 
-/** A server that takes each read for a request. */
-const serving = (respond: Respond, secure?: { readonly key: string; readonly cert: string }) =>
+interface Identity {
+  readonly key: string
+  readonly cert: string
+}
+
+const pem = (name: string) => readFileSync(new URL(`fixtures/tls/localhost-${name}.pem`, import.meta.url), "utf8")
+
+const trusting = (certificate: string) => {
+  const before = getCACertificates("default")
+  return Effect.acquireRelease(
+    Effect.sync(() => setDefaultCACertificates([...before, certificate])),
+    () => Effect.sync(() => setDefaultCACertificates(before))
+  )
+}
+
+const listening = (onConnection: (socket: Socket) => void, secure?: Identity) =>
   Effect.acquireRelease(
-    Effect.callback<{ readonly port: number; readonly connections: () => number; readonly server: Server }>(
-      (resume) => {
-        let connections = 0
-        const onConnection = (socket: Socket) => {
-          const connection = ++connections
-          socket.on("error", () => {}).on("data", (data) => respond(socket, data.toString(), connection))
-        }
-        const server = secure === undefined ? createServer(onConnection) : createTlsServer(secure, onConnection)
-        server.listen(0, "127.0.0.1", () => {
-          const address = server.address()
-          if (address === null || typeof address === "string") throw new Error("a TCP server has an address and a port")
-          resume(Effect.succeed({ port: address.port, connections: () => connections, server }))
-        })
-      }
-    ),
+    Effect.callback<{ readonly port: number; readonly server: Server }>((resume) => {
+      const onSafe = (socket: Socket) => onConnection(socket.on("error", () => {}))
+      const server = secure === undefined ? createServer(onSafe) : createTlsServer(secure, onSafe)
+      server.listen(0, "127.0.0.1", () => {
+        const address = server.address()
+        if (address === null || typeof address === "string") throw new Error("a TCP server has an address and a port")
+        resume(Effect.succeed({ port: address.port, server }))
+      })
+    }),
     ({ server }) => Effect.sync(() => server.close())
   )
+
+/** A server that takes each read for a request. */
+const serving = (respond: Respond, secure?: Identity) => {
+  let connections = 0
+  const onConnection = (socket: Socket) => {
+    const connection = ++connections
+    socket.on("data", (data) => respond(socket, data.toString(), connection))
+  }
+  return Effect.map(listening(onConnection, secure), (server) => ({ ...server, connections: () => connections }))
+}
 
 const poolTo = (
   origin: string,
@@ -204,7 +222,6 @@ describe("connections", () => {
 
   live("with TLS are made for the host's name, and used again", () =>
     Effect.gen(function* () {
-      const pem = (name: string) => readFileSync(new URL(`fixtures/tls/localhost-${name}.pem`, import.meta.url), "utf8")
       const { connections, port } = yield* serving((socket, request) => socket.write(answerOf(request.slice(-1))), {
         key: pem("key"),
         cert: pem("cert")
@@ -214,11 +231,7 @@ describe("connections", () => {
         "[DEPTH_ZERO_SELF_SIGNED_CERT]",
         "nobody vouches for it"
       )
-      const before = getCACertificates("default")
-      yield* Effect.acquireRelease(
-        Effect.sync(() => setDefaultCACertificates([...before, pem("cert")])),
-        () => Effect.sync(() => setDefaultCACertificates(before))
-      )
+      yield* trusting(pem("cert"))
       const pool = yield* poolTo(`https://localhost:${port}`)
       const seen = connections()
       for (const body of ["a", "b"]) assert.strictEqual(yield* ask(pool, body), body)
@@ -244,6 +257,40 @@ describe("a failure", () => {
       const { port } = yield* serving(() => {})
       const pool = yield* poolTo(`https://127.0.0.1:${port}`, { connectTimeoutMillis: 50 })
       assert.strictEqual(yield* ask(pool), "[connect_timeout]")
+    })
+  )
+
+  live("is not a handshake that was begun for an earlier call, which another connection has served since", () =>
+    Effect.gen(function* () {
+      const held: Array<Socket> = []
+      const asked = yield* Queue.unbounded<string>()
+      const secure = yield* serving(
+        (socket, request) => {
+          if (request.endsWith("last")) return void socket.write(answerOf("other"))
+          held.push(socket)
+          Queue.offerUnsafe(asked, request)
+        },
+        { key: pem("key"), cert: pem("cert") }
+      )
+      yield* trusting(pem("cert"))
+      const silent = yield* Deferred.make<void>()
+      // What the second connection sends is lost on its way.
+      let begun = 0
+      const front = yield* listening((client) => {
+        if (++begun === 2) Effect.runSync(Deferred.succeed(silent, undefined))
+        else client.pipe(connect(secure.port, "127.0.0.1").on("error", () => {})).pipe(client)
+      })
+      const pool = yield* poolTo(`https://localhost:${front.port}`, { connectTimeoutMillis: 300 })
+      const first = yield* Effect.forkChild(ask(pool, "first"))
+      yield* Queue.take(asked)
+      const second = yield* Effect.forkChild(ask(pool, "second"))
+      yield* Deferred.await(silent)
+      held[0]?.write(answerOf("first"))
+      assert.strictEqual(yield* Fiber.join(first), "first")
+      yield* Queue.take(asked)
+      assert.strictEqual(yield* ask(pool, "last"), "other")
+      held[1]?.write(answerOf("second"))
+      assert.strictEqual(yield* Fiber.join(second), "second")
     })
   )
 

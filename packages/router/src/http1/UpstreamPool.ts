@@ -59,7 +59,9 @@ export class UpstreamPool {
   readonly #sweep: NodeJS.Timeout
   /** Calls without a connection, in their order. */
   readonly #waiting = new Set<Call>()
-  readonly #connections = new Set<Connection>()
+  /** When each was begun: calls and connections are numbered in one order. */
+  readonly #connections = new Map<Connection, number>()
+  #order = 0
   /** Connections without a call, the latest last: those that are not needed grow old. */
   #idle: Array<Connection> = []
   /** Connections that are being made. */
@@ -77,6 +79,7 @@ export class UpstreamPool {
     const call = new Call(message, caller, (left) => this.#waiting.delete(left))
     const connection = this.#nextIdle()
     if (connection === undefined) {
+      call.waitingSince = ++this.#order
       this.#waiting.add(call)
       this.#connectWaiting()
     } else connection.serve(call)
@@ -87,7 +90,7 @@ export class UpstreamPool {
   close(): void {
     this.#isClosed = true
     clearInterval(this.#sweep)
-    for (const connection of this.#connections) connection.close()
+    for (const connection of this.#connections.keys()) connection.close()
     for (const call of this.#waiting) call.caller.onFailure(failures.closed)
     this.#waiting.clear()
   }
@@ -109,16 +112,20 @@ export class UpstreamPool {
   stale(call: Call): void {
     if (this.#isClosed) return call.caller.onFailure(failures.closed)
     call.isSentAgain = true
+    call.waitingSince = ++this.#order
     const others = [...this.#waiting]
     this.#waiting.clear()
     for (const next of [call, ...others]) this.#waiting.add(next)
   }
 
   closed(connection: Connection, wasConnected: boolean, code: string): void {
+    const begunAt = this.#connections.get(connection) ?? 0
     this.#connections.delete(connection)
     if (!wasConnected) {
       this.#pending--
-      this.#nextWaiting()?.caller.onFailure(code)
+      // Who came later would have waited for less than a connection may take: there is a new one for them.
+      const [longest] = this.#waiting
+      if (longest !== undefined && longest.waitingSince <= begunAt) this.#nextWaiting()?.caller.onFailure(code)
     }
     this.#connectWaiting()
   }
@@ -144,7 +151,7 @@ export class UpstreamPool {
       !this.#isClosed
     ) {
       this.#pending++
-      this.#connections.add(new Connection(this, this.#connecting))
+      this.#connections.set(new Connection(this, this.#connecting), ++this.#order)
     }
   }
 
