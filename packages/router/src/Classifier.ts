@@ -157,6 +157,13 @@ export class Classifier extends Context.Service<
           const verdict = yield* (
             backend === "ollama" ? ollama.classify(asked, asker.traceHeaders) : api.classify(config, asked, asker)
           ).pipe(
+            // What is broken is the backend's failure too: a probe that nobody settles keeps its circuit half-open.
+            Effect.catchDefect((defect) =>
+              Effect.andThen(
+                Effect.logError(`The classifier ${backend} is broken.`, defect),
+                Effect.fail(`what it said could not be read`)
+              )
+            ),
             Effect.tapError((error) => permit.settle({ _tag: "Failure", error, retryAfterMillis: undefined })),
             Effect.onInterrupt(() => permit.settle({ _tag: "Ignored" }))
           )

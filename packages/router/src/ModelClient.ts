@@ -5,13 +5,13 @@
 import { type ChatRequest, upstreamBody, type UpstreamFields } from "@llm-router/domain/ChatRequest"
 import { ModelError, type ModelErrorReason } from "@llm-router/domain/ModelError"
 import type { Usage } from "@llm-router/domain/Usage"
-import { Context, Effect, Layer, Redacted } from "effect"
+import { Cause, Context, Effect, Layer, Redacted, Result } from "effect"
 import { isFieldValue } from "./http1/headerFields.ts"
 import type { Message } from "./http1/UpstreamConnection.ts"
 import { UpstreamPool } from "./http1/UpstreamPool.ts"
 import { byteLengthOf } from "./http1/writeMessage.ts"
 import { completionOf, type JsonAnswer } from "./openrouter/completion.ts"
-import { reasonOf, withoutKey } from "./openrouter/errors.ts"
+import { reasonOf, tellable } from "./openrouter/errors.ts"
 import { end, Exchange, ExchangeError, type ExchangeLimits, silence } from "./openrouter/Exchange.ts"
 import { parseFields } from "./openrouter/json.ts"
 import { openStream, type StreamAnswer } from "./openrouter/stream.ts"
@@ -153,19 +153,32 @@ export class ModelClient extends Context.Service<
           })
         })
 
+        const failed = ({ fields: { model } }: ModelCall, error: ExchangeError | ModelErrorReason) =>
+          Effect.fail(
+            new ModelError({
+              model,
+              reason: error instanceof ExchangeError ? reasonOfExchange(error) : tellable(error, key)
+            })
+          )
+
         return ModelClient.of({
           configured: settings.apiKey !== undefined,
           open: (call) =>
             Effect.suspend(() => {
               const exchange = started(call)
-              return Effect.catch(answer(call, exchange), (error) => {
+              return Effect.catchCause(answer(call, exchange), (cause) => {
                 exchange.abort()
-                return Effect.fail(
-                  new ModelError({
-                    model: call.fields.model,
-                    reason: error instanceof ExchangeError ? reasonOfExchange(error) : withoutKey(error, key)
-                  })
-                )
+                return Result.match(Cause.findError(cause), {
+                  onSuccess: (error) => failed(call, error),
+                  // What upstreams send has no end: what breaks on it is this answer, not the request.
+                  onFailure: (broken) =>
+                    Cause.hasDies(broken)
+                      ? Effect.andThen(
+                          Effect.logError(`An answer of ${call.fields.model} could not be read.`, broken),
+                          failed(call, invalidOutput("The upstream's answer could not be read."))
+                        )
+                      : Effect.failCause(broken)
+                })
               })
             })
         })

@@ -147,6 +147,7 @@ describe("a failing Ollama leaves it to the keywords:", () => {
     ["an empty answer", answersWith("")],
     ["HTTP 500", status(500)],
     ["HTTP 404, the model is not pulled", status(404, "model 'qwen2.5:0.5b' not found")],
+    ["an error that makes no text", status(500, { toString: 1 })],
     ["an error line", errorLine()],
     ["a reset connection", reset],
     ["silence", hang]

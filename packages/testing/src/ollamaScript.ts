@@ -26,7 +26,7 @@ export type OllamaBehaviour =
   | { readonly _tag: "Slow"; readonly millis: number; readonly next: OllamaBehaviour }
   | { readonly _tag: "Hang" }
   | { readonly _tag: "Reset" }
-  | { readonly _tag: "Status"; readonly code: number; readonly message: string }
+  | { readonly _tag: "Status"; readonly code: number; readonly message: unknown }
   | { readonly _tag: "ErrorLine"; readonly message: string }
 
 /** The message's content as it is. */
@@ -55,7 +55,7 @@ export const hang: OllamaBehaviour = { _tag: "Hang" }
 export const reset: OllamaBehaviour = { _tag: "Reset" }
 
 /** An error status with Ollama's `{"error": "text"}`. */
-export const status = (code: number, message = `the fake was told to answer ${code}`): OllamaBehaviour => ({
+export const status = (code: number, message: unknown = `the fake was told to answer ${code}`): OllamaBehaviour => ({
   _tag: "Status",
   code,
   message

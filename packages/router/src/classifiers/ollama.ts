@@ -5,7 +5,7 @@ import type { Classification } from "@llm-router/domain/Decision"
 import { Context, Duration, Effect, Layer } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
 import { textWithin } from "../boundedBody.ts"
-import { fieldsOf, parseFields } from "../openrouter/json.ts"
+import { fieldsOf, parseFields, stringOf } from "../openrouter/json.ts"
 import { answerSchema, type CategoryQuestion, verdictOf } from "./prompt.ts"
 
 export interface OllamaSettings {
@@ -56,7 +56,7 @@ export class OllamaClassifier extends Context.Service<
           const body = fieldsOf(parseFields(yield* textWithin(response, longestAnswerBytes)))
           if (response.status !== 200) {
             return yield* Effect.fail(
-              `Ollama answered ${response.status}: ${String(body["error"] ?? "").slice(0, 200)}`
+              `Ollama answered ${response.status}: ${(stringOf(body["error"]) ?? "").slice(0, 200)}`
             )
           }
           const verdict = verdictOf(fieldsOf(body["message"])["content"], categories, settings.model)

@@ -92,14 +92,14 @@ export const completionOf = (
   }
   const facts = factsOf(completion)
   if (!options.asStream) return Effect.succeed({ _tag: "Json", body, facts })
-  let delivered = false
+  let left: Buffer | typeof end = chunksOf(completion, options.wantsUsage)
   return Effect.succeed({
     _tag: "Stream",
     facts: () => facts,
     next: Effect.sync(() => {
-      if (delivered) return end
-      delivered = true
-      return chunksOf(completion, options.wantsUsage)
+      const next = left
+      left = end
+      return next
     })
   })
 }

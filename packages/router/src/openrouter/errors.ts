@@ -53,6 +53,7 @@ const contextWords =
 
 /** Keys of OpenRouter and OpenAI, should an upstream quote one. */
 const keyPattern = /\bsk-[A-Za-z0-9_-]{6,}/g
+/** As much of an upstream's words as is told. */
 const longestMessage = 1_000
 /** A day: whoever says more means "never". */
 const longestWaitMillis = 24 * 60 * 60 * 1_000
@@ -60,7 +61,7 @@ const longestWaitMillis = 24 * 60 * 60 * 1_000
 const messageOf = (error: unknown, fallback: string): string => {
   const fields = fieldsOf(error)
   const message = stringOf(error) ?? stringOf(fields["message"]) ?? fallback
-  return message.slice(0, longestMessage).replace(keyPattern, "[redacted]")
+  return message.replace(keyPattern, "[redacted]")
 }
 
 /** `Retry-After` in milliseconds: seconds or an HTTP date. */
@@ -82,14 +83,19 @@ export interface UpstreamFailure {
   readonly nowMillis: number
 }
 
+/** A status that stands for an error; a code may be anything else. */
+const errorStatusOf = (code: unknown): number | undefined => {
+  const status = typeof code === "string" ? Number(code) : code
+  return typeof status === "number" && Number.isInteger(status) && status >= 400 && status < 600 ? status : undefined
+}
+
 /** What type, code and HTTP status say, in this order. */
 const statedStatusOf = (failure: UpstreamFailure, error: Fields): number | "context" => {
   for (const name of [fieldsOf(error["metadata"])["error_type"], error["type"], error["code"]]) {
     const byType = statusOfType.get(stringOf(name) ?? "")
     if (byType !== undefined) return byType
   }
-  const code = Number(error["code"])
-  const status = failure.status >= 400 ? failure.status : Number.isInteger(code) && code >= 400 ? code : 502
+  const status = failure.status >= 400 ? failure.status : (errorStatusOf(error["code"]) ?? 502)
   return status === 400 && contextWords.test(messageOf(failure.error, "")) ? "context" : status
 }
 
@@ -144,8 +150,13 @@ export const reasonOf = (failure: UpstreamFailure): ModelErrorReason => {
   }
 }
 
-/** The same reason, without the router's own key in what the upstream says: some quote what they were sent. */
-export const withoutKey = <Reason extends ModelErrorReason>(reason: Reason, key: string | undefined): Reason =>
-  key !== undefined && reason.message.includes(key)
-    ? { ...reason, message: reason.message.replaceAll(key, "[redacted]") }
-    : reason
+/**
+ * The same reason, as it may be told: without the router's own key in what the upstream says, since some quote what they
+ * were sent, and cut only then, lest a part of the key stay.
+ */
+export const tellable = <Reason extends ModelErrorReason>(reason: Reason, key: string | undefined): Reason => {
+  const clean = key === undefined ? reason.message : reason.message.replaceAll(key, "[redacted]")
+  return clean.length <= longestMessage && clean === reason.message
+    ? reason
+    : { ...reason, message: clean.slice(0, longestMessage) }
+}

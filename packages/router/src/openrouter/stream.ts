@@ -5,7 +5,7 @@ import type { ModelErrorReason } from "@llm-router/domain/ModelError"
 import { Effect } from "effect"
 import type { AnswerFacts } from "../ModelClient.ts"
 import { mayBeEmpty } from "./completion.ts"
-import { reasonOf, withoutKey } from "./errors.ts"
+import { reasonOf, tellable } from "./errors.ts"
 import { type Chunk, end, type Exchange, type ExchangeError, silence } from "./Exchange.ts"
 import { SseScanner } from "./SseScanner.ts"
 
@@ -31,7 +31,7 @@ interface StreamOptions {
 const longestPrefixBytes = 40 * 1024 * 1024
 
 const failureOf = (scanner: SseScanner, { key, now }: StreamOptions): ModelErrorReason =>
-  withoutKey(reasonOf({ status: 200, retryAfterHeader: undefined, error: scanner.error, nowMillis: now() }), key)
+  tellable(reasonOf({ status: 200, retryAfterHeader: undefined, error: scanner.error, nowMillis: now() }), key)
 
 const cutOff = (message: string): ModelErrorReason => ({ _tag: "CutOff", message })
 
