@@ -101,7 +101,7 @@ export class Router extends Context.Service<
         const circuits = yield* CircuitBreaker
         const ledger = yield* CostLedger
         const status = yield* UpstreamStatus
-        const { now } = yield* Watchdog
+        const { monotonic, now } = yield* Watchdog
         const { metrics } = yield* Telemetry
         const services: AttemptServices = {
           client,
@@ -109,6 +109,7 @@ export class Router extends Context.Service<
           ledger,
           status,
           now,
+          monotonic,
           catalogue,
           retries: settings.retriesPerModel,
           metrics
@@ -120,7 +121,7 @@ export class Router extends Context.Service<
           models: ReadonlyArray<string>
         ): Effect.Effect<MeteredAnswer, ChainExhausted> => {
           const [model, ...rest] = models
-          if (model === undefined || now() >= context.limits.requestDue) {
+          if (model === undefined || monotonic() >= context.limits.requestDue) {
             const { attempts, reasons, skipped } = context.trail
             return new ChainExhausted({ attempts, reasons, skipped })
           }
@@ -233,19 +234,18 @@ export class Router extends Context.Service<
                 told.ended("undecided", "none", false, "cancelled", 0)
               }
             })
-            const { decision } = decided
+            const { decision, ownsModels, sessionId } = decided
             told.decided(decision)
             decisions.remember(decided)
             const chain = chainOf(decision, request)
             const trail = newTrail(chain.skipped)
             const recorder = outcomeRecorder(request, decided, trail, startedAt, told)
             const { open, record } = recorder
-            const { ownsModels, sessionId } = decided
             const limits = {
               firstTokenMillis: settings.firstTokenTimeoutMillis,
               idleMillis: settings.idleTimeoutMillis,
               keepAliveMillis: settings.keepAliveMillis,
-              requestDue: startedAt + settings.requestTimeoutMillis
+              requestDue: monotonic() + settings.requestTimeoutMillis
             }
             const context = { request, config, decision, trail, ownsModels, sessionId, limits, scope, told }
             const opened: Effect.Effect<MeteredAnswer, RouteError> = client.configured

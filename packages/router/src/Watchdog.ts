@@ -6,20 +6,24 @@ import { Clock, Context, Effect, Latch, Layer } from "effect"
 
 /** How late a deadline may be noticed. Deadlines are seconds; tests use hundreds of milliseconds. */
 const tickMillis = 20
+const nanosPerMilli = 1e6
 
-/** Something with deadlines, in milliseconds since the epoch. */
+/** Something with deadlines, by the monotonic clock. */
 export interface Watched {
   /**
    * Acts on what is due, and says when it wants to be asked again: at its next deadline, or before. Nearly all have
    * seconds to go, and looking at each of thousands takes its memory into the processor's caches in place of others'.
    */
-  readonly check: (nowMillis: number) => number
+  readonly check: (time: number) => number
 }
 
 export class Watchdog extends Context.Service<
   Watchdog,
   {
+    /** Milliseconds since the epoch: what is told and kept. */
     readonly now: () => number
+    /** Milliseconds by a clock that nobody sets: deadlines are by it, lest one that is set ends what has just begun. */
+    readonly monotonic: () => number
     /** From `due` on, in place of what it said before; without it from the next tick on. */
     readonly watch: (watched: Watched, due?: number) => void
     readonly unwatch: (watched: Watched) => void
@@ -34,6 +38,7 @@ export class Watchdog extends Context.Service<
       const dues = new Map<Watched, number>()
       const occupied = Latch.makeUnsafe(false)
       const now = () => clock.currentTimeMillisUnsafe()
+      const monotonic = () => Number(clock.monotonicTimeNanosUnsafe()) / nanosPerMilli
 
       const watch = (watched: Watched, due = 0) => {
         dues.set(watched, due)
@@ -67,7 +72,7 @@ export class Watchdog extends Context.Service<
             yield* occupied.await
           }
           yield* Effect.sleep(tickMillis)
-          for (const defect of tick(now())) {
+          for (const defect of tick(monotonic())) {
             yield* Effect.logError("A deadline's check failed and is not made again.", defect)
           }
         }
@@ -75,6 +80,7 @@ export class Watchdog extends Context.Service<
 
       return Watchdog.of({
         now,
+        monotonic,
         watch,
         unwatch,
         after: (delayMillis, callback) => {
@@ -85,7 +91,7 @@ export class Watchdog extends Context.Service<
               return time
             }
           }
-          watch(watched, now() + delayMillis)
+          watch(watched, monotonic() + delayMillis)
           return () => unwatch(watched)
         }
       })

@@ -56,6 +56,7 @@ export interface AttemptServices {
   readonly status: UpstreamStatus["Service"]
   readonly catalogue: ModelCatalogue["Service"]
   readonly now: () => number
+  readonly monotonic: () => number
   readonly retries: number
   readonly metrics: RouterMetrics
 }
@@ -154,8 +155,8 @@ const tryOnce = Effect.fnUntraced(function* (
 })
 
 /** A passing failure, and time left for another try. */
-const mayRetry = ({ now }: AttemptServices, { limits }: AttemptContext, error: ModelError): boolean =>
-  error.isTransient && now() + (error.retryAfterMillis ?? 0) < limits.requestDue
+const mayRetry = ({ monotonic }: AttemptServices, { limits }: AttemptContext, error: ModelError): boolean =>
+  error.isTransient && monotonic() + (error.retryAfterMillis ?? 0) < limits.requestDue
 
 /** Asks one model, with its retries. The trail says what was tried; an open answer is metered to its end. */
 export const attemptModel = (

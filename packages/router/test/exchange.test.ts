@@ -10,7 +10,13 @@ it.effect("a chunk that came while the reader was away ends the silence that it 
   Effect.gen(function* () {
     let time = 0
     const exchange = new Exchange(
-      { now: () => time, watch: () => undefined, unwatch: () => undefined, after: () => () => undefined },
+      {
+        now: () => time,
+        monotonic: () => time,
+        watch: () => undefined,
+        unwatch: () => undefined,
+        after: () => () => undefined
+      },
       limits
     )
     // The exchange uses no more of its call.

@@ -11,7 +11,7 @@ const timers = () => {
   let time = 0
   const due = new Map<() => void, number>()
   return {
-    now: () => time,
+    monotonic: () => time,
     after: (delayMillis: number, callback: () => void) => {
       due.set(callback, time + delayMillis)
       return () => void due.delete(callback)

@@ -47,7 +47,7 @@ export class ApiClassifier extends Context.Service<
         const client = yield* ModelClient
         const ledger = yield* CostLedger
         const catalogue = yield* ModelCatalogue
-        const { now } = yield* Watchdog
+        const { monotonic, now } = yield* Watchdog
         const { metrics } = yield* Telemetry
 
         const bodyFor = ({ categories, messages }: CategoryQuestion): Buffer =>
@@ -101,7 +101,7 @@ export class ApiClassifier extends Context.Service<
                 firstTokenMillis: settings.timeoutMillis,
                 idleMillis: settings.timeoutMillis,
                 keepAliveMillis: settings.timeoutMillis,
-                requestDue: now() + settings.timeoutMillis
+                requestDue: monotonic() + settings.timeoutMillis
               },
               scope
             })

@@ -37,7 +37,7 @@ export interface ExchangeLimits {
   readonly idleMillis: number
   /** After this much silence behind the first token the reader gets `silence`. */
   readonly keepAliveMillis: number
-  /** When the whole request is over, whatever came; milliseconds since the epoch. */
+  /** When the whole request is over, whatever came; by the watchdog's monotonic clock. */
   readonly requestDue: number
 }
 
@@ -74,7 +74,7 @@ export class Exchange implements Caller, Watched {
   constructor(watchdog: Watchdog["Service"], limits: ExchangeLimits) {
     this.#watchdog = watchdog
     this.#limits = limits
-    this.#queueDue = watchdog.now() + limits.firstTokenMillis
+    this.#queueDue = watchdog.monotonic() + limits.firstTokenMillis
   }
 
   /** Makes the call whose answer this is. */
@@ -86,7 +86,7 @@ export class Exchange implements Caller, Watched {
   onSent(): void {
     // From here on the time is the model's; before, it was spent waiting for a connection.
     this.#queueDue = undefined
-    this.#firstTokenDue = this.#watchdog.now() + this.#limits.firstTokenMillis
+    this.#firstTokenDue = this.#watchdog.monotonic() + this.#limits.firstTokenMillis
   }
 
   onHead(status: number, headers: HeaderFields): void {
@@ -183,7 +183,7 @@ export class Exchange implements Caller, Watched {
     this.#reader = resume
     // A reader that comes back after `silence` still waits for the same chunk.
     if (this.#waitingSince === undefined) {
-      this.#waitingSince = this.#watchdog.now()
+      this.#waitingSince = this.#watchdog.monotonic()
       if (!this.#onlyComments) this.#silentSince = this.#waitingSince
     }
     return Effect.sync(() => this.abort())
@@ -243,7 +243,7 @@ export class Exchange implements Caller, Watched {
    */
   release(): void {
     if (this.#ended || this.#failure !== undefined || this.#releasedAt !== undefined) return
-    this.#releasedAt = this.#watchdog.now()
+    this.#releasedAt = this.#watchdog.monotonic()
     this.#watchdog.watch(this, this.#releasedAt + drainMillis)
     this.#chunks.length = 0
     if (this.#call?.paused === true) this.#call.resume()

@@ -50,15 +50,15 @@ export interface ReadingTurns {
   readonly toThrowAway: (source: IncomingMessage) => Turn
 }
 
-export const readingTurns = ({ after, now }: Pick<Watchdog["Service"], "after" | "now">): ReadingTurns => {
+export const readingTurns = ({ after, monotonic }: Pick<Watchdog["Service"], "after" | "monotonic">): ReadingTurns => {
   const waiting = new Set<Waiting>()
   let reading = 0
   let budget = burstBytes
-  let countedAt = now()
+  let countedAt = monotonic()
   let refilling = false
 
   const hasBudget = (): boolean => {
-    const time = now()
+    const time = monotonic()
     budget = Math.min(burstBytes, budget + (time - countedAt) * bytesPerMilli)
     countedAt = time
     return budget > 0
