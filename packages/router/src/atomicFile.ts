@@ -148,20 +148,23 @@ const isAlive = (pid: number): boolean => {
 /** Whether nobody will take the lock away: its process is gone, or it is too old for another machine's. */
 const isLeft = async (lock: string): Promise<boolean> => {
   try {
-    const [host, pid] = (await fs.readFile(lock, "utf8")).split(" ")
+    const [host, pid] = (await fs.readlink(lock).catch(() => "")).split(" ")
     const isOurs = Number(pid) === process.pid
     if (host === hostname() && !(isOurs ? held.has(lock) : isAlive(Number(pid)))) return true
     // By the machine's clock, as the file system tells the time.
-    return Date.now() - (await fs.stat(lock)).mtimeMs > staleMillis
+    return Date.now() - (await fs.lstat(lock)).mtimeMs > staleMillis
   } catch {
     return false
   }
 }
 
-/** Whether the lock is ours now. Where no lock can be made nothing can be written either, which the change will tell. */
+/**
+ * Whether the lock is ours now. It is a link that leads nowhere, since a link is made with its text in one step. Where
+ * none can be made nothing can be written either, which the change will tell, or the file system has no links.
+ */
 const takeLock = async (lock: string): Promise<boolean> => {
   try {
-    await fs.writeFile(lock, `${hostname()} ${process.pid}`, { flag: "wx", mode: 0o600 })
+    await fs.symlink(`${hostname()} ${process.pid}`, lock)
   } catch (error) {
     if (codeOf(error) === "EEXIST") {
       if (await isLeft(lock)) await removed(lock)
