@@ -138,6 +138,7 @@ export class CostLedger extends Context.Service<
         const { now } = yield* Watchdog
         const { metrics } = yield* Telemetry
         const path = resolve(options.path)
+        const run = Effect.runForkWith(yield* Effect.context<never>())
         const sums = new LedgerSums(now())
         let underWay = 0
         let onUnsettled: (entry: UnsettledEntry) => void = () => undefined
@@ -150,7 +151,10 @@ export class CostLedger extends Context.Service<
           queueEntries: options.queueEntries,
           now,
           underWay: () => underWay,
-          onSnapshot: (snapshot) => sums.addEarlier(snapshot),
+          onOpened: ({ snapshot, wasMoved }) => {
+            if (snapshot !== undefined) sums.addEarlier(snapshot)
+            if (wasMoved) void run(Effect.logWarning(`${path} was moved or removed: entries go into a new file there.`))
+          },
           onStart: () => connect(),
           metrics
         })

@@ -93,7 +93,7 @@ export const openConfigFile = Effect.fnUntraced(function* (
     deleted = false
     yield* carryOver(config)
     if (config.etag !== before.etag) yield* SubscriptionRef.set(ref, config)
-    yield* Effect.logInfo(`${path}: edited by hand and now in force (${describe(config)})`)
+    yield* Effect.logInfo(`${path}: changed on disk and now in force (${describe(config)})`)
   })
 
   const refresh = Effect.gen(function* () {

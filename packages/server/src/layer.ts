@@ -147,7 +147,11 @@ const readiness = Layer.effectDiscard(
   Effect.flatMap(Lifecycle, (lifecycle) =>
     Effect.acquireRelease(
       Effect.sync(() => lifecycle.setReady(true)),
-      () => Effect.sync(() => lifecycle.setReady(false))
+      () =>
+        Effect.andThen(
+          Effect.sync(() => lifecycle.setReady(false)),
+          Effect.logInfo("Stopping: nothing new is accepted, what is under way finishes.")
+        )
     )
   )
 )

@@ -2,9 +2,17 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FakeCollector } from "@llm-router/testing/FakeCollector"
 import { FakeOpenRouter } from "@llm-router/testing/FakeOpenRouter"
-import { cut, status } from "@llm-router/testing/script"
-import { Effect, Layer } from "effect"
+import { cut, hang, status } from "@llm-router/testing/script"
+import { Effect, Fiber, Layer } from "effect"
+import { renameSync } from "node:fs"
+import { join } from "node:path"
 import { started, workingDirectory } from "./routerProcess.ts"
+
+const linesIn = (stdout: string): ReadonlyArray<Readonly<Record<string, unknown>>> =>
+  stdout
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line))
 
 describe("a log line", () => {
   it.live(
@@ -40,10 +48,7 @@ describe("a log line", () => {
         yield* ask("b/two", "request-two")
         router.signal("SIGTERM")
         const { stdout } = yield* router.ended
-        const lines: ReadonlyArray<Readonly<Record<string, unknown>>> = stdout
-          .trimEnd()
-          .split("\n")
-          .map((line) => JSON.parse(line))
+        const lines = linesIn(stdout)
         assert.isTrue(lines.every(({ timestamp }) => !Number.isNaN(Date.parse(String(timestamp)))))
         assert.isTrue(lines.every(({ level }) => /^(INFO|WARN|ERROR)$/.test(String(level))))
         const rootOf = (id: string) =>
@@ -77,5 +82,72 @@ describe("a log line", () => {
         })
       ),
     60_000
+  )
+
+  it.live("tells what became of a request, what an operator did, and of a ledger that was moved", () =>
+    Effect.gen(function* () {
+      const upstream = yield* FakeOpenRouter
+      const directory = yield* workingDirectory
+      yield* upstream.script("a/one", status(500))
+      yield* upstream.script("b/hangs", hang)
+      const router = yield* started({
+        directory,
+        env: { OPENROUTER_API_KEY: "sk-or-v1-test", OPENROUTER_BASE_URL: upstream.url, RETRIES_PER_MODEL: "0" }
+      })
+      const send = (method: string, path: string, body?: object, id = "any") =>
+        Effect.tryPromise((signal) =>
+          fetch(`${router.url}${path}`, {
+            method,
+            headers: { "content-type": "application/json", "x-request-id": id },
+            signal,
+            ...(body === undefined ? {} : { body: JSON.stringify(body) })
+          }).then((response) => response.text())
+        )
+      const ask = (model: string, id: string) =>
+        send("POST", "/v1/chat/completions", { model, messages: [{ role: "user", content: "hi" }] }, id)
+      yield* ask("a/one", "failed-one")
+      const leaving = yield* Effect.forkChild(ask("b/hangs", "left-one"))
+      yield* upstream.awaitRequest("b/hangs")
+      yield* Fiber.interrupt(leaving)
+      yield* upstream.awaitAborted()
+      yield* send("POST", "/config/category", { name: "songs", models: ["a/one"] })
+      yield* send("POST", "/config/category", { name: "songs", models: ["a/two"] })
+      yield* send("POST", "/config/model-mapping", { category: "songs", models: ["a/three"] })
+      yield* send("DELETE", "/config/category/songs")
+      yield* send("DELETE", "/config/category/songs")
+      yield* send("POST", "/circuit-breaker/open/a/one")
+      yield* send("POST", "/circuit-breaker/reset/a/one")
+      yield* send("POST", "/circuit-breaker/reset-all")
+      renameSync(join(directory, "data"), join(directory, "moved"))
+      yield* ask("a/one", "after-the-move")
+      router.signal("SIGTERM")
+      const lines = linesIn((yield* router.ended).stdout)
+      const line = (text: string) => lines.find(({ message }) => String(message).includes(text))
+      assert.deepInclude(line("The request failed"), {
+        level: "WARN",
+        request_id: "failed-one",
+        category: "direct",
+        attempts: 1,
+        status: 502,
+        code: "upstream_error"
+      })
+      assert.deepInclude(line("the caller left"), { level: "INFO", request_id: "left-one" })
+      const told = lines.map(({ message }) => String(message)).filter((text) => / (songs|a\/one|circuits) /.test(text))
+      assert.includeMembers(told, [
+        "The category songs was added.",
+        "The category songs was changed.",
+        "The chain of the category songs was changed.",
+        "The category songs was deleted.",
+        "The circuit of a/one is held open; it was closed.",
+        "The circuit of a/one was reset; it was open."
+      ])
+      assert.lengthOf(
+        told.filter((text) => text.includes("was deleted")),
+        1
+      )
+      assert.isDefined(line("All circuits were reset"))
+      assert.deepInclude(line("was moved or removed"), { level: "WARN" })
+      assert.isDefined(line("Stopping"))
+    }).pipe((test) => Effect.provide(test, Layer.fresh(FakeOpenRouter.layer), { local: true }))
   )
 })

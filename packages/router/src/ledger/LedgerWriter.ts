@@ -16,8 +16,8 @@ export interface WriterOptions {
   readonly now: () => number
   /** Requests whose entries are still to come. */
   readonly underWay: () => number
-  /** What the file held when it was opened for the first time. */
-  readonly onSnapshot: (snapshot: Snapshot) => void
+  /** The first time with what the file held; later, where the file before is not at its path any more, as such. */
+  readonly onOpened: (opened: { readonly snapshot: Snapshot | undefined; readonly wasMoved: boolean }) => void
   /** The writing thread was started, or started again. */
   readonly onStart: () => void
   readonly metrics?: RouterMetrics
@@ -188,7 +188,7 @@ export class LedgerWriter {
     if (message._tag === "Opened") {
       this.#run = message.run
       this.#checked = message.checked
-      if (message.snapshot !== undefined) this.#options.onSnapshot(message.snapshot)
+      this.#options.onOpened(message)
       return
     }
     if (message._tag === "Failed") return this.#fail(message.fault)

@@ -40,6 +40,8 @@ export type FromWriter =
       readonly run: Run
       readonly checked: boolean
       readonly snapshot: Snapshot | undefined
+      /** The file that was written to so far is not at its path any more. */
+      readonly wasMoved: boolean
     }
   | { readonly _tag: "Ready" }
   | { readonly _tag: "Committed"; readonly rows: number }
@@ -64,17 +66,19 @@ const tell = (message: FromFeed): void => {
 }
 
 const opened = (): LedgerStore => {
+  let wasMoved = false
   if (store !== undefined && !store.isCurrent()) {
     // The file was moved or removed: what comes next would be written to where nobody looks.
     store.close()
     store = undefined
+    wasMoved = true
   }
   if (store === undefined) {
     store = new LedgerStore(path, run, nowMillis)
     const snapshot = run === undefined ? store.snapshot() : undefined
     run = store.run
     tell({ _tag: "Begun" })
-    answer({ _tag: "Opened", run, checked: store.checked, snapshot })
+    answer({ _tag: "Opened", run, checked: store.checked, snapshot, wasMoved })
   }
   return store
 }

@@ -18,7 +18,7 @@ import { spanOf } from "../telemetry/httpRequests.ts"
 import { Admission } from "./Admission.ts"
 import { clientRule } from "./authorization.ts"
 import { type Incoming, NodeServer } from "./DrainingServer.ts"
-import { type EdgeError, internalError, wireErrorOf } from "./errors.ts"
+import { type EdgeError, internalError, type WireError, wireErrorOf } from "./errors.ts"
 import { KeyLimits } from "./KeyLimits.ts"
 import { isLong, lingeringEnd } from "./lingeringEnd.ts"
 import { PlainRequest } from "./plainRequest.ts"
@@ -86,6 +86,21 @@ const decisionHeaders = ({ headers }: Call, { attempts, decision, model }: Route
   "x-router-model": model(),
   "x-router-attempts": String(attempts())
 })
+
+const idsOf = ({ id, span }: Call) => ({ request_id: id, ...logIdsOf(span) })
+
+/** What its caller is told of a request that failed, under the id that the caller has. */
+const logFailure = (call: Call, { attempts, decision }: Routed, { body, status }: WireError): Effect.Effect<void> => {
+  const { code, message } = body.error
+  const line = `The request failed: ${message}`
+  return Effect.annotateLogs(status >= 500 ? Effect.logWarning(line) : Effect.logInfo(line), {
+    ...idsOf(call),
+    category: decision.category,
+    attempts: attempts(),
+    status,
+    code
+  })
+}
 
 /** The headers of a stream, once. */
 const begin = (call: Call, routed: Routed): void => {
@@ -162,10 +177,17 @@ export const CompletionsLive = Layer.effectDiscard(
           begin(call, routed)
           return relay(call, answer)
         },
-        onFailure: (error: RouteError) =>
-          call.response.headersSent
-            ? writeEnd(call.response, errorEvent(wireErrorOf(error)))
-            : writeError(call.response, wireErrorOf(error), decisionHeaders(call, routed))
+        onFailure: (error: RouteError) => {
+          const told = wireErrorOf(error)
+          return Effect.andThen(
+            logFailure(call, routed, told),
+            Effect.suspend(() =>
+              call.response.headersSent
+                ? writeEnd(call.response, errorEvent(told))
+                : writeError(call.response, told, decisionHeaders(call, routed))
+            )
+          )
+        }
       })
 
     const refuse = ({ headers, request, response }: Call, error: EdgeError): Effect.Effect<void> =>
@@ -209,9 +231,15 @@ export const CompletionsLive = Layer.effectDiscard(
 
     const failed = (call: Call, cause: Cause.Cause<never>): Effect.Effect<void> => {
       // The caller left, or the process ends: nobody reads an answer.
-      if (Cause.hasInterruptsOnly(cause)) return Effect.sync(() => void call.response.destroy())
+      if (Cause.hasInterruptsOnly(cause)) {
+        call.response.destroy()
+        return Effect.annotateLogs(
+          Effect.logInfo("Ended before its answer was complete: the caller left, or the router stops."),
+          idsOf(call)
+        )
+      }
       return Effect.logError("A request failed in an unforeseen way.", cause).pipe(
-        Effect.annotateLogs({ request_id: call.id, ...logIdsOf(call.span) }),
+        Effect.annotateLogs(idsOf(call)),
         Effect.andThen(
           Effect.suspend(() => {
             if (!call.response.headersSent) return writeError(call.response, internalError, call.headers)

@@ -88,10 +88,20 @@ export const ConfigHandlers = HttpApiBuilder.group(
     const json = (body: unknown, config: RouterConfig, status = 200) =>
       HttpServerResponse.jsonUnsafe(body, { status, headers: Headers.fromInput({ etag: config.etag }) })
 
+    /** What an operator did is in the log, and why it could not be done where the caller alone cannot mend that. */
     const answer = <A>(
       change: Effect.Effect<A, EdgeError>,
+      line: (changed: A) => string,
       respond: (changed: A) => HttpServerResponse.HttpServerResponse
-    ) => Effect.match(change, { onSuccess: respond, onFailure: (error) => errorResponse(wireErrorOf(error)) })
+    ) =>
+      Effect.matchEffect(change, {
+        onSuccess: (changed) => Effect.as(Effect.logInfo(line(changed)), respond(changed)),
+        onFailure: (error) =>
+          Effect.as(
+            error._tag === "ConfigNotSaved" ? Effect.logError(error.message) : Effect.void,
+            errorResponse(wireErrorOf(error))
+          )
+      })
 
     /** A circuit is known by the chains, or because its model was asked and failed. */
     const knownModel = Effect.fnUntraced(function* (model: string) {
@@ -104,42 +114,56 @@ export const ConfigHandlers = HttpApiBuilder.group(
       })
     })
 
-    const resetAll = Effect.map(circuits.resetAll, (reset) =>
-      HttpServerResponse.jsonUnsafe({ status: "ok", model: "*", state: "closed", reset })
+    const resetAll = answer(
+      circuits.resetAll,
+      (reset) => `All circuits were reset, ${reset.length} of them by name.`,
+      (reset) => HttpServerResponse.jsonUnsafe({ status: "ok", model: "*", state: "closed", reset })
     )
 
     return handlers
       .handle("read", () => Effect.map(store.current, (config) => json(view(config), config)))
       .handle("setCategory", ({ headers, payload }) =>
-        answer(store.setCategory(payload, headers["if-match"]), ({ category, config, created }) => {
-          const { builtin, description, examples = [], keywords, models, name } = category
-          const body = { status: "ok", category: name, models, keywords, description, examples, builtin }
-          return json(body, config, created ? 201 : 200)
-        })
+        answer(
+          store.setCategory(payload, headers["if-match"]),
+          ({ category, created }) => `The category ${category.name} was ${created ? "added" : "changed"}.`,
+          ({ category, config, created }) => {
+            const { builtin, description, examples = [], keywords, models, name } = category
+            const body = { status: "ok", category: name, models, keywords, description, examples, builtin }
+            return json(body, config, created ? 201 : 200)
+          }
+        )
       )
       .handle("setModels", ({ headers, payload }) =>
-        answer(store.setModels(payload.category, payload.models, headers["if-match"]), ({ category, config }) =>
-          json({ status: "ok", category: category.name, models: category.models }, config)
+        answer(
+          store.setModels(payload.category, payload.models, headers["if-match"]),
+          ({ category }) => `The chain of the category ${category.name} was changed.`,
+          ({ category, config }) => json({ status: "ok", category: category.name, models: category.models }, config)
         )
       )
       .handle("deleteCategory", ({ headers, params }) =>
-        answer(store.deleteCategory(params.name, headers["if-match"]), ({ category, config }) =>
-          json({ status: "ok", deleted: category.name }, config)
+        answer(
+          store.deleteCategory(params.name, headers["if-match"]),
+          ({ category }) => `The category ${category.name} was deleted.`,
+          ({ category, config }) => json({ status: "ok", deleted: category.name }, config)
         )
       )
       .handle("resetCircuit", ({ params }) => {
         const name = params["*"] ?? ""
         return name === ""
           ? resetAll
-          : answer(Effect.flatMap(knownModel(name), circuits.reset), (was) =>
-              HttpServerResponse.jsonUnsafe({ status: "ok", model: name, state: "closed", was })
+          : answer(
+              Effect.flatMap(knownModel(name), circuits.reset),
+              (was) => `The circuit of ${name} was reset; it was ${was}.`,
+              (was) => HttpServerResponse.jsonUnsafe({ status: "ok", model: name, state: "closed", was })
             )
       })
       .handle("resetAllCircuits", () => resetAll)
       .handle("openCircuit", ({ params }) => {
         const name = params["*"] ?? ""
-        return answer(Effect.flatMap(knownModel(name), circuits.holdOpen), (was) =>
-          HttpServerResponse.jsonUnsafe({ status: "ok", model: name, state: "open", was })
+        return answer(
+          Effect.flatMap(knownModel(name), circuits.holdOpen),
+          (was) => `The circuit of ${name} is held open; it was ${was}.`,
+          (was) => HttpServerResponse.jsonUnsafe({ status: "ok", model: name, state: "open", was })
         )
       })
   })
