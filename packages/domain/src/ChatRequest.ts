@@ -44,6 +44,8 @@ export interface ChatRequest {
   /** As asked; empty when absent or null. */
   readonly model: string
   readonly stream: boolean
+  /** `n`: how many answers the caller wants to choose from. */
+  readonly choices: number
   readonly messages: ReadonlyArray<ChatMessage>
   /** `tools`, or the legacy `functions`; empty when there are none. */
   readonly tools: ReadonlyArray<unknown>
@@ -151,6 +153,7 @@ export const parseChatRequest = (
     members: scan.membersIn(body),
     model: stringOr(fields["model"]) ?? "",
     stream: fields["stream"] === true,
+    choices: typeof fields["n"] === "number" && fields["n"] > 1 ? fields["n"] : 1,
     // `fieldProblem` checked each message.
     messages: fields["messages"] as ReadonlyArray<ChatMessage>,
     tools: nonEmpty(fields["tools"]) ?? nonEmpty(fields["functions"]) ?? [],

@@ -176,6 +176,8 @@ describe("parseChatRequest", () => {
     [`{"tools":[],"functions":[{"name":"f"}],${hi}}`, { tools: [{ name: "f" }] }],
     [`{"tools":[1],"tool_choice":"none",${hi}}`, { tools: [1], toolsForbidden: true }],
     [`{"functions":[1],"function_call":"none",${hi}}`, { tools: [1], toolsForbidden: true }],
+    [`{"n":2,${hi}}`, { choices: 2 }],
+    [`{"n":null,${hi}}`, { choices: 1 }],
     [`{"stream_options":{"include_usage":true},${hi}}`, { wantsUsage: true }],
     [`{"stream_options":{"include_usage":"true"},${hi}}`, { wantsUsage: false }],
     [

@@ -124,6 +124,7 @@ export class ModelClient extends Context.Service<
           if (succeeded && streams && call.request.stream) {
             return yield* openStream(exchange, {
               dropUsageChunk: !call.request.wantsUsage,
+              choices: call.request.choices,
               key,
               now: watchdog.now
             })

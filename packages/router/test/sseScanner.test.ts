@@ -18,7 +18,7 @@ const streams: ReadonlyArray<readonly [what: string, text: string]> = [
 const withReturns = (delta("a") + ": still here\n\n" + delta("é€𝄞", "stop") + usage).replaceAll("\n", "\r")
 
 const scanned = (text: string, size: number, dropUsageChunk: boolean) => {
-  const scanner = new SseScanner({ dropUsageChunk })
+  const scanner = new SseScanner({ dropUsageChunk, choices: 1 })
   const bytes = Buffer.from(text)
   const passed: Array<Buffer> = []
   for (let at = 0; at < bytes.length; at += size) passed.push(scanner.push(bytes.subarray(at, at + size)))
@@ -65,7 +65,7 @@ describe("what few clients can read", () => {
   })
 
   it("an event of lines with CR waits for no byte behind it", () => {
-    const scanner = new SseScanner({ dropUsageChunk: false })
+    const scanner = new SseScanner({ dropUsageChunk: false, choices: 1 })
     for (const text of [delta("a"), delta("b")]) {
       assert.strictEqual(scanner.push(Buffer.from(text.replaceAll("\n", "\r"))).toString(), text)
     }
@@ -77,4 +77,32 @@ it("passes nothing behind an event that has a token and ends in an error at once
   const read = scanned(failing + delta("b"), 1_000, false)
   assert.strictEqual(read.passed, "")
   assert.deepStrictEqual(read, scanned(failing + delta("b"), failing.length, false))
+})
+
+describe("of two choices", () => {
+  const choice = (index: number, fields: object, finish: string | null = null) =>
+    event({ id: "g", model: "m", choices: [{ index, delta: fields, finish_reason: finish }] })
+  const opened = choice(0, { content: "a" }) + choice(1, { content: "b" })
+
+  it.each([
+    { name: "both have finished", text: opened + choice(1, {}, "stop") + choice(0, {}, "stop"), complete: true },
+    { name: "one has", text: opened + choice(0, {}, "stop"), complete: false },
+    { name: "one has, twice", text: opened + choice(0, {}, "stop") + choice(0, {}, "stop"), complete: false },
+    { name: "one has, and the other did not begin", text: choice(0, { content: "a" }, "stop"), complete: false },
+    {
+      name: "one has, and the stream says it is done",
+      text: opened + choice(0, {}, "stop") + "data: [DONE]\n\n",
+      complete: true
+    }
+  ])("$name: complete $complete", ({ complete, text }) => {
+    const scanner = new SseScanner({ dropUsageChunk: true, choices: 2 })
+    scanner.push(Buffer.from(text))
+    assert.strictEqual(scanner.complete, complete)
+  })
+
+  it("what the second begins with passes behind the finish of the first", () => {
+    const role = event({ choices: [{ index: 1, delta: { role: "assistant" } }], usage: { prompt_tokens: 1 } })
+    const text = choice(0, { content: "a" }, "stop") + role
+    assert.strictEqual(new SseScanner({ dropUsageChunk: true, choices: 2 }).push(Buffer.from(text)).toString(), text)
+  })
 })

@@ -136,6 +136,19 @@ describe("after the first token", () => {
   )
 })
 
+it.live.each(["cut", "end"] as const)("%s behind the finish of the first of two choices is no end", (how) =>
+  Effect.gen(function* () {
+    const upstream = yield* FakeOpenRouter
+    const second = delta({ content: "second, begi" }).replace('"index":0', '"index":1')
+    yield* setChain(["a/one"], "pair")
+    yield* upstream.script("a/one", sse([delta({ content: "first" }), second, delta({}, "stop")], how))
+    const answer = yield* rawChat(ask({ n: 2 }))
+    assert.notInclude(answer.text, "[DONE]")
+    assert.include(eventsOf(answer.text).at(-1), '"finish_reason":"error"')
+    assert.deepStrictEqual((yield* circuits).failures, { "a/one": 1 })
+  }).pipe(withServer())
+)
+
 it.live("the words of an upstream's error do not pass: they may hold addresses, paths and keys", () =>
   Effect.gen(function* () {
     const upstream = yield* FakeOpenRouter

@@ -73,6 +73,12 @@ const isWholeEvent = (bytes: Buffer): boolean => {
   return data.trim() === "[DONE]" || parseFields(data) !== undefined
 }
 
+interface SseScannerOptions {
+  readonly dropUsageChunk: boolean
+  /** How many choices were asked for: each has a finish of its own. */
+  readonly choices: number
+}
+
 export class SseScanner {
   /** An event with content, reasoning or a tool call came. */
   sawToken = false
@@ -96,19 +102,29 @@ export class SseScanner {
   lastHadEvents = false
 
   readonly #dropUsageChunk: boolean
+  readonly #choices: number
+  /** The indices of the choices that have finished, where several were asked for. */
+  readonly #finished: Set<unknown> | undefined
   readonly #lineEnds = new LineEnds()
   /** The beginning of an event whose end has not come; put together once it has. */
   #carry: Array<Buffer> = []
   #carriedBytes = 0
   #eventOverhead = 0
 
-  constructor(options: { readonly dropUsageChunk: boolean }) {
+  constructor(options: SseScannerOptions) {
     this.#dropUsageChunk = options.dropUsageChunk
+    this.#choices = options.choices
+    this.#finished = options.choices > 1 ? new Set() : undefined
   }
 
   /** Whether the answer came to an end that its receiver can take for one. */
   get complete(): boolean {
-    return this.done || this.finishReason !== undefined
+    return this.done || this.#allFinished
+  }
+
+  /** The first of several choices to finish does not end the others. */
+  get #allFinished(): boolean {
+    return this.finishReason !== undefined && (this.#finished === undefined || this.#finished.size >= this.#choices)
   }
 
   /** What may pass of the bytes so far: whole events. The rest waits for its end. */
@@ -201,7 +217,7 @@ export class SseScanner {
     this.#account(event)
     const choices = listOf(event["choices"])
     // Behind the finish, choices that say nothing are usage's company; before it they may bring a role.
-    const saysNothing = choices.length === 0 || (this.finishReason !== undefined && choices.every(isEmptyChoice))
+    const saysNothing = choices.length === 0 || (this.#allFinished && choices.every(isEmptyChoice))
     for (const choice of choices) {
       const fields = fieldsOf(choice)
       if (!this.sawToken && hasToken(fields["delta"])) {
@@ -214,7 +230,10 @@ export class SseScanner {
         this.error = { message: "The model ended its answer with an error.", code: 502 }
         return false
       }
-      if (typeof reason === "string") this.finishReason = reason
+      if (typeof reason === "string") {
+        this.finishReason = reason
+        this.#finished?.add(fields["index"])
+      }
     }
     return !(this.#dropUsageChunk && saysNothing && fieldsOf(event["usage"]) === event["usage"])
   }

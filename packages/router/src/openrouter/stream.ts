@@ -22,6 +22,7 @@ export interface StreamAnswer {
 
 interface StreamOptions {
   readonly dropUsageChunk: boolean
+  readonly choices: number
   /** The router's own, which the upstream may quote. */
   readonly key: string | undefined
   readonly now: () => number
@@ -77,7 +78,7 @@ export const openStream = (
   exchange: Exchange,
   options: StreamOptions
 ): Effect.Effect<StreamAnswer, ModelErrorReason | ExchangeError> => {
-  const scanner = new SseScanner({ dropUsageChunk: options.dropUsageChunk })
+  const scanner = new SseScanner(options)
   return Effect.map(readPrefix(exchange, scanner, options), (prefix) => {
     exchange.firstTokenSeen()
     let pending: Buffer | undefined = prefix.length > 0 ? prefix : undefined
