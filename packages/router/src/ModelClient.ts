@@ -25,6 +25,8 @@ export type ModelAnswer = JsonAnswer | StreamAnswer
 
 /** What an answer says of itself: for the ledger and the response headers. */
 export interface AnswerFacts {
+  /** The model has said all it had to say, whether or not somebody still listened. */
+  readonly complete: boolean
   readonly usage: Usage | undefined
   readonly answeredBy: string | undefined
   readonly generationId: string | undefined

@@ -149,19 +149,19 @@ export class Router extends Context.Service<
           let append = ledger.appendRequest
           const open = (): void => void (append = ledger.openRequest())
           const spent = (): PicoDollars => trail.meters.reduce((sum, meter) => sum + meter.cost, cost)
-          const record = (success: boolean, error: string | undefined): void => {
+          const record = (error: string | undefined): void => {
             if (recorded) return
             recorded = true
             const time = now()
             const model = trail.meters.at(-1)?.model ?? decision.models[0]
-            told.ended(decision.category, model, success, error, trail.meters.length)
+            told.ended(decision.category, model, error === undefined, error, trail.meters.length)
             append({
               timeMillis: time,
               requestId: request.id,
               category: decision.category,
               source: decision.source,
               model,
-              success,
+              success: error === undefined,
               attempts: trail.meters.length,
               latencyMillis: time - startedAt,
               cost: spent(),
@@ -182,7 +182,7 @@ export class Router extends Context.Service<
           /** The answer has ended: the ledger has it before its last byte goes out. */
           const ended = (end: MeterEnd, facts: AnswerFacts, error?: string): Effect.Effect<void> =>
             Effect.flatMap(meter.finish(end, facts), () => {
-              record(error === undefined, error)
+              record(error)
               return ledger.committed
             })
           if (answer._tag === "Json") {
@@ -258,13 +258,13 @@ export class Router extends Context.Service<
               attempts: () => trail.meters.length,
               model: () => trail.meters.at(-1)?.model ?? decision.models[0],
               answer: Effect.suspend(() => {
-                // It is added first, so it runs last, after the meters' own: a caller who left is no success.
-                scope.add(() => void record(false, "cancelled"))
+                // Added first, it runs last, after the meters' own: who left is no success, but behind the answer's end.
+                scope.add(() => void record(trail.meters.at(-1)?.answered === true ? undefined : "cancelled"))
                 open()
                 return Effect.matchEffect(opened, {
                   onSuccess: (answer) => metered(request, answer, recorder, told),
                   onFailure: (error): Effect.Effect<RoutedAnswer, RouteError> => {
-                    record(false, error._tag)
+                    record(error._tag)
                     return Effect.andThen(ledger.committed, Effect.fail(error))
                   }
                 })

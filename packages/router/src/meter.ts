@@ -83,11 +83,20 @@ export class Meter {
     return this.#ended !== undefined && this.#ended.costSource !== "unpriced"
   }
 
-  /** The end of the attempt; what comes after the first end is not counted again. */
-  readonly finish = (end: MeterEnd, facts: AnswerFacts | undefined): Effect.Effect<void> =>
+  /** Whether it has ended with an answer. */
+  get answered(): boolean {
+    return this.#ended?.outcome === "ok"
+  }
+
+  /**
+   * The end of the attempt; what comes after the first end is not counted again. A caller who leaves behind the answer's
+   * end, as some do at the finish reason, takes nothing away from it.
+   */
+  readonly finish = (told: MeterEnd, facts: AnswerFacts | undefined): Effect.Effect<void> =>
     Effect.suspend(() => {
       if (this.#ended !== undefined) return Effect.void
       const { ledger, permit } = this.#context
+      const end: MeterEnd = told._tag === "Cancelled" && facts?.complete === true ? { _tag: "Complete" } : told
       this.#ended = this.#entry(end, facts)
       ledger.appendAttempt(this.#ended)
       this.#observe(this.#ended, end)

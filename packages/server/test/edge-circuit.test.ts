@@ -52,8 +52,8 @@ const gated = (gate: Deferred.Deferred<void>): Behaviour =>
     })
   )
 
-/** Begins a stream, reads its first piece and leaves. */
-const leave = Effect.gen(function* () {
+/** Begins a stream, reads up to this and leaves. */
+const leaveAt = Effect.fnUntraced(function* (last: string) {
   const { url } = yield* TestServer
   const controller = new AbortController()
   yield* Effect.promise(async () => {
@@ -63,10 +63,14 @@ const leave = Effect.gen(function* () {
       body: JSON.stringify({ model: "under-test", stream: true, messages: [{ role: "user", content: "hi" }] }),
       signal: controller.signal
     })
-    await response.body?.getReader().read()
+    const reader = response.body?.getReader()
+    let text = ""
+    while (!text.includes(last)) text += Buffer.from((await reader?.read())?.value ?? []).toString()
   })
   controller.abort()
 })
+
+const leave = leaveAt("data:")
 
 describe("a model that fails three times", () => {
   it.live("is skipped and not asked, and the next one answers", () =>
@@ -208,6 +212,42 @@ describe("a stream", () => {
       yield* ask
       assert.strictEqual((yield* stateOf()).state, "open")
     }).pipe(withServer({ UPSTREAM_IDLE_TIMEOUT_MS: "10000" }))
+  )
+})
+
+describe("a client that leaves at the finish reason, before [DONE]", () => {
+  const finish = chunkOf({}, "stop")
+  const usage = `data: ${JSON.stringify({ id: "g", model, choices: [], usage: { prompt_tokens: 1, completion_tokens: 1, cost: 0.25 } })}\n\n`
+
+  /** All of an answer but its last word. */
+  const unended = (ending: string): Behaviour =>
+    custom(
+      Effect.fnUntraced(function* (exchange) {
+        yield* exchange.head(200, { "content-type": "text/event-stream" })
+        yield* exchange.write(chunkOf({ content: "all" }, null))
+        yield* exchange.write(ending)
+        return yield* Effect.never
+      })
+    )
+
+  it.live.each([
+    { name: "with its usage", ending: usage + finish, costs: 0.25 },
+    { name: "before its usage", ending: finish, costs: 0 }
+  ])("has its answer, $name: its probe closes the circuit", ({ costs, ending }) =>
+    Effect.gen(function* () {
+      const upstream = yield* FakeOpenRouter
+      yield* failThrice
+      yield* awaitState("half_open")
+      yield* upstream.script(model, unended(ending))
+      yield* leaveAt('"stop"')
+      yield* upstream.awaitAborted(1)
+      yield* awaitState("closed")
+      const { recent_requests: recent, requests } = yield* Effect.repeat(getJson("/metrics"), {
+        until: (metrics) => metrics.requests.total === 4
+      })
+      assert.strictEqual(requests.success, 4)
+      assert.deepInclude(recent.at(-1), { model, success: true, cost_usd: costs })
+    }).pipe(withServer({ CIRCUIT_OPEN_MS: "200", UPSTREAM_IDLE_TIMEOUT_MS: "10000" }))
   )
 })
 

@@ -50,6 +50,7 @@ const problemOf = (completion: Fields | undefined, options: CompletionOptions): 
 }
 
 const factsOf = (completion: Fields): AnswerFacts => ({
+  complete: true,
   usage: usageOf(completion["usage"]),
   answeredBy: stringOf(completion["model"]),
   generationId: stringOf(completion["id"]),

@@ -124,6 +124,7 @@ export const openStream = (
       _tag: "Stream",
       next,
       facts: () => ({
+        complete: scanner.complete,
         usage: scanner.usage,
         answeredBy: scanner.model,
         generationId: scanner.id,
