@@ -154,10 +154,6 @@ const tryOnce = Effect.fnUntraced(function* (
   return { model, answer, meter }
 })
 
-/** A passing failure, and time left for another try. */
-const mayRetry = ({ monotonic }: AttemptServices, { limits }: AttemptContext, error: ModelError): boolean =>
-  error.isTransient && monotonic() + (error.retryAfterMillis ?? 0) < limits.requestDue
-
 /** Asks one model, with its retries. The trail says what was tried; an open answer is metered to its end. */
 export const attemptModel = (
   services: AttemptServices,
@@ -170,9 +166,7 @@ export const attemptModel = (
       return Effect.fail(error)
     }
     // A schedule costs something to set up, which the attempts that succeed at once do not pay.
-    return mayRetry(services, context, error) && services.retries > 0
-      ? retried(services, context, model, error)
-      : Effect.fail(error)
+    return error.isTransient && services.retries > 0 ? retried(services, context, model, error) : Effect.fail(error)
   })
 
 const retried = (services: AttemptServices, context: AttemptContext, model: string, failure: ModelError) => {
@@ -183,9 +177,12 @@ const retried = (services: AttemptServices, context: AttemptContext, model: stri
     return failed === undefined ? tryOnce(services, context, model) : Effect.fail(failed)
   }).pipe(
     Effect.retry({
-      schedule: retryDelay,
+      // A try that would begin behind the request's end is not worth the wait for it.
+      schedule: Schedule.while(retryDelay, ({ duration }) =>
+        Effect.succeed(services.monotonic() + Duration.toMillis(duration) < context.limits.requestDue)
+      ),
       times: services.retries,
-      while: (error) => error._tag === "ModelError" && mayRetry(services, context, error)
+      while: (error) => error._tag === "ModelError" && error.isTransient
     }),
     // The failures opened the circuit: the model's last word stands.
     Effect.mapError((error) => (error._tag === "CircuitRejection" ? failure : error))
