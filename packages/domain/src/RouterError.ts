@@ -69,7 +69,7 @@ export const SkippedModel = Schema.Struct({
   model: Schema.String,
   cause: Schema.Literals(["circuit", "capability", "context"]),
   reason: Schema.String,
-  /** When it may be tried again, for an open circuit with a known end. */
+  /** When it may be tried again, for a circuit that no operator holds open. */
   retryAfterMillis: Schema.optionalKey(Schema.Finite)
 })
 export type SkippedModel = typeof SkippedModel.Type

@@ -82,12 +82,18 @@ const retryDelay = Schedule.exponential("200 millis").pipe(
 
 const factsOf = (answer: ModelAnswer): AnswerFacts => (answer._tag === "Json" ? answer.facts : answer.facts())
 
-const skippedBy = (model: string, rejection: CircuitRejection): SkippedModel => ({
-  model,
-  cause: "circuit",
-  reason: rejection.state === "half_open" ? "circuit_half_open: a probe is under way" : "circuit_open",
-  ...(rejection.retryAfterMillis === undefined ? {} : { retryAfterMillis: rejection.retryAfterMillis })
-})
+/** When to come back to a model whose probe is under way. Nobody knows how long that takes: most answers take seconds. */
+const probeMillis = 5_000
+
+const skippedBy = (model: string, { retryAfterMillis, state }: CircuitRejection): SkippedModel =>
+  state === "half_open"
+    ? { model, cause: "circuit", reason: "circuit_half_open: a probe is under way", retryAfterMillis: probeMillis }
+    : {
+        model,
+        cause: "circuit",
+        reason: "circuit_open",
+        ...(retryAfterMillis === undefined ? {} : { retryAfterMillis })
+      }
 
 export type AttemptFailure = ModelError | CircuitRejection
 

@@ -132,6 +132,26 @@ describe("a model that fails three times", () => {
     }).pipe(withServer({ CIRCUIT_OPEN_MS: "200", UPSTREAM_IDLE_TIMEOUT_MS: "10000" }))
   )
 
+  it.live("and is alone in its chain while its probe is under way: 503, and to come back soon", () =>
+    Effect.gen(function* () {
+      const upstream = yield* FakeOpenRouter
+      const gate = yield* Deferred.make<void>()
+      yield* failThrice
+      yield* setChain([model])
+      yield* awaitState("half_open")
+      yield* upstream.script(model, gated(gate))
+      const probe = yield* Effect.forkChild(askStream)
+      yield* upstream.awaitRequest(model, 4)
+      const answer = yield* ask
+      assert.strictEqual(answer.status, 503)
+      assert.strictEqual(errorOf(answer.text).code, "no_model_available")
+      assert.strictEqual(answer.headers.get("retry-after"), "5")
+      yield* Deferred.succeed(gate, undefined)
+      yield* Fiber.join(probe)
+      assert.strictEqual((yield* ask).headers.get("x-router-model"), model)
+    }).pipe(withServer({ CIRCUIT_OPEN_MS: "200", UPSTREAM_IDLE_TIMEOUT_MS: "10000" }))
+  )
+
   it.live("opens again when its probe fails", () =>
     Effect.gen(function* () {
       yield* failThrice
