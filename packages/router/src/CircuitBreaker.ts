@@ -8,6 +8,7 @@
 import type { CircuitSettings } from "@llm-router/domain/RouterConfig"
 import { Context, Duration, Effect, Layer } from "effect"
 import { CircuitBreaker as Circuits } from "effect/persistence"
+import { CircuitRecords, freshRecord } from "./circuitRecords.ts"
 import { attributes, events } from "./telemetry/spans.ts"
 import { logIdsOf, type Span } from "./telemetry/Span.ts"
 import { Telemetry } from "./telemetry/Telemetry.ts"
@@ -48,31 +49,6 @@ export interface Permit {
 /** A `Retry-After` may keep a circuit open no longer than this. */
 const longestOpenMillis = 60 * 60 * 1_000
 
-/** Models with a failure to remember. Any caller may name any model, so the number has a bound. */
-const mostRecords = 10_000
-
-interface Record {
-  /** Part of the store's key: a reset starts a new circuit, and outcomes of older calls miss it. */
-  epoch: number
-  /** Counts openings and closings: what was admitted before the last one is over and done with, as for the store. */
-  era: number
-  held: boolean
-  consecutiveFailures: number
-  openedAtMillis: number | undefined
-  lastFailureAtMillis: number | undefined
-  lastError: string | undefined
-}
-
-const fresh = (epoch: number): Record => ({
-  epoch,
-  era: 0,
-  held: false,
-  consecutiveFailures: 0,
-  openedAtMillis: undefined,
-  lastFailureAtMillis: undefined,
-  lastError: undefined
-})
-
 export class CircuitBreaker extends Context.Service<
   CircuitBreaker,
   {
@@ -94,33 +70,16 @@ export class CircuitBreaker extends Context.Service<
       const store = yield* Circuits.CircuitBreakerStore
       const { now } = yield* Watchdog
       const { metrics } = yield* Telemetry
-      const records = new Map<string, Record>()
-      let epochs = 0
+      const records = new CircuitRecords()
 
-      const remember = (key: string, record: Record): Record => {
-        if (records.size >= mostRecords && !records.has(key)) {
-          // What an operator holds open is not forgotten because others fail.
-          for (const [oldest, { held }] of records) {
-            if (held) continue
-            records.delete(oldest)
-            break
-          }
-        }
-        records.set(key, record)
-        return record
-      }
-
-      const recordOf = (key: string): Record => records.get(key) ?? remember(key, fresh(0))
-
-      const storeKey = (key: string) => `${key}#${records.get(key)?.epoch ?? 0}`
       /** The store in memory, which is the only one, leaves nothing to a scope: a permit is given back by its outcome. */
       const admittedByStore = (key: string) =>
         store.admit(key) as Effect.Effect<Circuits.Admission, Circuits.CircuitBreakerError>
       const eraOf = (key: string) => records.get(key)?.era ?? 0
 
       const view = Effect.fnUntraced(function* (key: string) {
-        const record = records.get(key) ?? fresh(0)
-        const state = yield* store.state(storeKey(key)).pipe(
+        const record = records.get(key) ?? freshRecord(0)
+        const state = yield* store.state(records.storeKey(key)).pipe(
           Effect.catch((error) =>
             Effect.as(Effect.logWarning("The circuit's state cannot be read.", error), {
               _tag: "Closed" as const,
@@ -157,7 +116,7 @@ export class CircuitBreaker extends Context.Service<
         outcome: CircuitOutcome,
         span: Span | undefined
       ): Effect.Effect<void> => {
-        if (storeKey(key) === usedKey && eraOf(key) === usedEra) note(key, outcome)
+        if (records.storeKey(key) === usedKey && eraOf(key) === usedEra) note(key, outcome)
         const openMillis =
           outcome._tag === "Failure"
             ? Math.max(settings.openMillis, Math.min(outcome.retryAfterMillis ?? 0, longestOpenMillis))
@@ -181,7 +140,7 @@ export class CircuitBreaker extends Context.Service<
           const record = records.get(key)
           if (record !== undefined) record.consecutiveFailures = 0
         } else if (outcome._tag === "Failure") {
-          const record = recordOf(key)
+          const record = records.of(key)
           record.consecutiveFailures++
           record.lastFailureAtMillis = now()
           record.lastError = outcome.error
@@ -200,7 +159,7 @@ export class CircuitBreaker extends Context.Service<
       }
 
       const moved = (key: string, transition: Circuits.Transition, span: Span | undefined): Effect.Effect<void> => {
-        const record = recordOf(key)
+        const record = records.of(key)
         record.era++
         if (transition.to === "Open") record.openedAtMillis = now()
         const to = observed(key, transition, span)
@@ -211,7 +170,7 @@ export class CircuitBreaker extends Context.Service<
 
       const admit = (key: string, settings: CircuitSettings, span?: Span): Effect.Effect<Permit, CircuitRejection> => {
         if (records.get(key)?.held === true) return Effect.fail(rejection("open", undefined))
-        const usedKey = storeKey(key)
+        const usedKey = records.storeKey(key)
         const usedEra = eraOf(key)
         return Effect.matchEffect(admittedByStore(usedKey), {
           onSuccess: (admission) => {
@@ -243,14 +202,14 @@ export class CircuitBreaker extends Context.Service<
 
       const reset = Effect.fn("CircuitBreaker.reset")(function* (key: string) {
         const { state } = yield* view(key)
-        remember(key, fresh(++epochs))
+        records.renew(key)
         if (state !== "closed") metrics.circuitMoved(key, "closed")
         return state
       })
 
       const views = Effect.suspend(() =>
         Effect.map(
-          Effect.forEach([...records.keys()], (key) => Effect.map(view(key), (seen) => [key, seen] as const)),
+          Effect.forEach(records.keys(), (key) => Effect.map(view(key), (seen) => [key, seen] as const)),
           (entries) => new Map(entries)
         )
       )
@@ -261,13 +220,13 @@ export class CircuitBreaker extends Context.Service<
         views,
         reset,
         resetAll: Effect.gen(function* () {
-          const keys = [...records.keys()]
+          const keys = records.keys()
           yield* Effect.forEach(keys, reset, { discard: true })
           return keys
         }),
         holdOpen: Effect.fn("CircuitBreaker.holdOpen")(function* (key: string) {
           const { state } = yield* view(key)
-          const record = recordOf(key)
+          const record = records.of(key)
           record.held = true
           record.openedAtMillis = now()
           if (state !== "open") metrics.circuitMoved(key, "open")

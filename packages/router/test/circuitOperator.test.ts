@@ -21,6 +21,13 @@ import {
   withCircuits
 } from "./circuitTools.ts"
 
+/** More than are remembered. */
+const manyOthersFail = Effect.forEach(
+  Array.from({ length: 10_050 }, (_, index) => `a/${index}`),
+  (key) => call(failure(), key),
+  { discard: true }
+)
+
 describe("a reset", () => {
   it.effect("closes an open circuit and forgets its failures", () =>
     Effect.gen(function* () {
@@ -78,6 +85,17 @@ describe("a reset", () => {
     }).pipe(withCircuits)
   )
 
+  it.effect("is not undone when many others fail", () =>
+    Effect.gen(function* () {
+      yield* opened
+      yield* reset()
+      yield* manyOthersFail
+      assert.isFalse((yield* Effect.flatMap(CircuitBreaker, ({ views }) => views)).has(model))
+      assert.strictEqual(yield* state, "closed")
+      yield* call(success)
+    }).pipe(withCircuits)
+  )
+
   it.effect("of all names the circuits that it reset", () =>
     Effect.gen(function* () {
       const circuits = yield* CircuitBreaker
@@ -122,13 +140,7 @@ describe("a circuit that is held open", () => {
   it.effect("is not forgotten when many others fail", () =>
     Effect.gen(function* () {
       yield* holdOpen("a/held")
-      yield* Effect.forEach(
-        Array.from({ length: 10_050 }, (_, index) => `a/${index}`),
-        (key) => call(failure(), key),
-        {
-          discard: true
-        }
-      )
+      yield* manyOthersFail
       assert.strictEqual((yield* view("a/held")).state, "open")
       assert.strictEqual((yield* Effect.flip(admit("a/held"))).state, "open")
     }).pipe(withCircuits)
