@@ -33,3 +33,9 @@ export interface RouterConfig {
 /** Every model of every chain, each once. */
 export const modelsOf = (config: RouterConfig): ReadonlySet<string> =>
   new Set([...config.categories.values()].flatMap((category) => category.models))
+
+/** Whether a chain has this model. */
+export const isListed = (config: RouterConfig, model: string): boolean => {
+  for (const { models } of config.categories.values()) if (models.includes(model)) return true
+  return false
+}

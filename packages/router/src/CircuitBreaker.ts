@@ -8,7 +8,7 @@
 import type { CircuitSettings } from "@llm-router/domain/RouterConfig"
 import { Context, Duration, Effect, Layer } from "effect"
 import { CircuitBreaker as Circuits } from "effect/persistence"
-import { CircuitRecords, freshRecord } from "./circuitRecords.ts"
+import { CircuitRecords, freshRecord, idleMillis } from "./circuitRecords.ts"
 import { attributes, events } from "./telemetry/spans.ts"
 import { logIdsOf, type Span } from "./telemetry/Span.ts"
 import { Telemetry } from "./telemetry/Telemetry.ts"
@@ -52,8 +52,17 @@ const longestOpenMillis = 60 * 60 * 1_000
 export class CircuitBreaker extends Context.Service<
   CircuitBreaker,
   {
-    /** Asks for permission to call. A half-open circuit admits one probe; its slot is free again with its outcome. */
-    readonly admit: (key: string, settings: CircuitSettings, span?: Span) => Effect.Effect<Permit, CircuitRejection>
+    /**
+     * Asks for permission to call. A half-open circuit admits one probe; its slot is free again with its outcome.
+     * `unlisted` is a model that stands in no chain: callers may make its name up, so the circuits of these have a bound,
+     * and what is beyond it is called without one.
+     */
+    readonly admit: (
+      key: string,
+      settings: CircuitSettings,
+      span?: Span,
+      unlisted?: boolean
+    ) => Effect.Effect<Permit, CircuitRejection>
     readonly view: (key: string) => Effect.Effect<CircuitView>
     /** Every circuit that has something to tell. */
     readonly views: Effect.Effect<ReadonlyMap<string, CircuitView>>
@@ -70,7 +79,7 @@ export class CircuitBreaker extends Context.Service<
       const store = yield* Circuits.CircuitBreakerStore
       const { now } = yield* Watchdog
       const { metrics } = yield* Telemetry
-      const records = new CircuitRecords()
+      const records = new CircuitRecords(now())
 
       /** The store in memory, which is the only one, leaves nothing to a scope: a permit is given back by its outcome. */
       const admittedByStore = (key: string) =>
@@ -78,7 +87,7 @@ export class CircuitBreaker extends Context.Service<
       const eraOf = (key: string) => records.get(key)?.era ?? 0
 
       const view = Effect.fnUntraced(function* (key: string) {
-        const record = records.get(key) ?? freshRecord(0)
+        const record = records.get(key) ?? freshRecord(0, false)
         const state = yield* store.state(records.storeKey(key)).pipe(
           Effect.catch((error) =>
             Effect.as(Effect.logWarning("The circuit's state cannot be read.", error), {
@@ -168,8 +177,16 @@ export class CircuitBreaker extends Context.Service<
         )
       }
 
-      const admit = (key: string, settings: CircuitSettings, span?: Span): Effect.Effect<Permit, CircuitRejection> => {
-        if (records.get(key)?.held === true) return Effect.fail(rejection("open", undefined))
+      const admit = (
+        key: string,
+        settings: CircuitSettings,
+        span?: Span,
+        unlisted = false
+      ): Effect.Effect<Permit, CircuitRejection> => {
+        const record = records.get(key)
+        if (record?.held === true) return Effect.fail(rejection("open", undefined))
+        if (unlisted && !records.takesUnlisted(key, now())) return Effect.succeed(unrecorded)
+        if (record !== undefined && !unlisted) record.unlisted = false
         const usedKey = records.storeKey(key)
         const usedEra = eraOf(key)
         return Effect.matchEffect(admittedByStore(usedKey), {
@@ -237,13 +254,15 @@ export class CircuitBreaker extends Context.Service<
   )
 
   /** State of this process alone. */
-  static readonly layerMemory = CircuitBreaker.layer.pipe(Layer.provide(Circuits.layerStoreMemory()))
+  static readonly layerMemory = CircuitBreaker.layer.pipe(
+    Layer.provide(Circuits.layerStoreMemory({ idleTimeToLive: idleMillis }))
+  )
 }
 
 const nameOf = (state: "Open" | "HalfOpen" | "Closed"): CircuitState =>
   state === "HalfOpen" ? "half_open" : state === "Open" ? "open" : "closed"
 
-/** Of a call that was let through without the store. */
+/** Of a call that was let through without a circuit. */
 const unrecorded: Permit = { settle: () => Effect.void }
 
 const rejection = (state: "open" | "half_open", retryAfterMillis: number | undefined): CircuitRejection => ({

@@ -2,9 +2,9 @@
  * One model of the chain: admitted by its circuit, timed, asked, and asked once more if the failure was a passing one.
  */
 import type { ChatRequest } from "@llm-router/domain/ChatRequest"
-import type { Decision } from "@llm-router/domain/Decision"
+import { type Decision, directCategory } from "@llm-router/domain/Decision"
 import { ModelError } from "@llm-router/domain/ModelError"
-import type { RouterConfig } from "@llm-router/domain/RouterConfig"
+import { isListed, type RouterConfig } from "@llm-router/domain/RouterConfig"
 import type { AttemptRecord, SkippedModel } from "@llm-router/domain/RouterError"
 import { Duration, Effect, Schedule } from "effect"
 import type { CircuitBreaker, CircuitRejection } from "./CircuitBreaker.ts"
@@ -110,7 +110,8 @@ const tryOnce = Effect.fnUntraced(function* (
   const { decision, limits, ownsModels, request, scope, sessionId, trail } = context
   const attempt = trail.attempts.length + 1
   const role = roleOf(trail, model)
-  const permit = yield* services.circuits.admit(model, context.config.circuit, context.told.span)
+  const unlisted = context.decision.category === directCategory && !isListed(context.config, model)
+  const permit = yield* services.circuits.admit(model, context.config.circuit, context.told.span, unlisted)
   const span = context.told.span && attemptSpan(context.told.span, request, model, attempt, role)
   const { category, source } = decision
   const prices = pricesUnder(context.config, catalogue)

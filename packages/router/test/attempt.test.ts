@@ -1,5 +1,6 @@
 /** One model's tries under a test's clock: a client that fails as the test says, behind the real circuit and ledger. */
 import { assert, it } from "@effect/vitest"
+import { directCategory } from "@llm-router/domain/Decision"
 import { ModelError, type ModelErrorReason } from "@llm-router/domain/ModelError"
 import { Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
@@ -12,6 +13,7 @@ import { RequestTelemetry } from "../src/telemetry/RequestTelemetry.ts"
 import { Telemetry } from "../src/telemetry/Telemetry.ts"
 import { UpstreamStatus } from "../src/UpstreamStatus.ts"
 import { Watchdog } from "../src/Watchdog.ts"
+import { callUnlisted, ignored, madeUp, view } from "./circuitTools.ts"
 import { requestOf } from "./requests.ts"
 
 const model = "a/one"
@@ -24,7 +26,11 @@ const parts = Layer.mergeAll(
 ).pipe(Layer.provideMerge(Watchdog.layer))
 
 /** Begins to ask a model that always fails so, for a request that may take so long. */
-const asking = Effect.fnUntraced(function* (reason: ModelErrorReason, timeMillis: number) {
+const asking = Effect.fnUntraced(function* (
+  reason: ModelErrorReason,
+  timeMillis: number,
+  { category = "under-test", asked = model } = {}
+) {
   const { metrics } = yield* Telemetry
   const { monotonic, now } = yield* Watchdog
   const store = yield* ConfigStore
@@ -44,7 +50,7 @@ const asking = Effect.fnUntraced(function* (reason: ModelErrorReason, timeMillis
     request: requestOf({ headers: {}, body: { model, messages: [{ role: "user", content: "hi" }] } }),
     config: store.currentUnsafe(),
     decision: {
-      category: "under-test",
+      category,
       confidence: 1,
       reasons: [],
       source: "model",
@@ -63,7 +69,7 @@ const asking = Effect.fnUntraced(function* (reason: ModelErrorReason, timeMillis
     scope: new RequestScope(),
     told: new RequestTelemetry(metrics, undefined)
   } as const
-  const fiber = yield* Effect.forkChild(Effect.flip(attemptModel(services, context, model)))
+  const fiber = yield* Effect.forkChild(Effect.flip(attemptModel(services, context, asked)))
   yield* TestClock.adjust(0)
   return { fiber, trail }
 })
@@ -93,5 +99,22 @@ it.effect.each([
     yield* TestClock.adjust(timeMillis)
     yield* Fiber.join(fiber)
     assert.strictEqual(trail.attempts.length, 2)
+  }).pipe(Effect.provide(parts, { local: true }))
+)
+
+const rejected: ModelErrorReason = { _tag: "InvalidOutput", message: "no choices" }
+
+it.effect.each([
+  { name: "made up", asked: "one/more", state: "closed" },
+  { name: "of a chain", asked: "z-ai/glm-5", state: "open" }
+])("where strangers have taken up all circuits, a model that the caller names and that is $name", ({ asked, state }) =>
+  Effect.gen(function* () {
+    yield* Effect.forEach(madeUp, (key) => callUnlisted(ignored, key), { discard: true })
+    const { circuit } = (yield* ConfigStore).currentUnsafe()
+    const ask = Effect.flatMap(asking(rejected, 1_000, { category: directCategory, asked }), ({ fiber }) =>
+      Fiber.join(fiber)
+    )
+    yield* Effect.repeat(ask, { times: circuit.failureThreshold - 1 })
+    assert.strictEqual((yield* view(asked)).state, state)
   }).pipe(Effect.provide(parts, { local: true }))
 )

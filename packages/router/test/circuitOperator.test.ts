@@ -6,6 +6,7 @@ import {
   admit,
   call,
   calls,
+  callUnlisted,
   failure,
   halfOpened,
   holdOpen,
@@ -181,7 +182,7 @@ describe("the views", () => {
     Effect.gen(function* () {
       const circuits = yield* CircuitBreaker
       const keys = Array.from({ length: 10_100 }, (_, index) => `a/${index}`)
-      yield* Effect.forEach(keys, (key) => call(failure(), key), { discard: true })
+      yield* Effect.forEach(keys, (key) => callUnlisted(failure(), key), { discard: true })
       yield* Effect.forEach(keys, (key) => circuits.reset(`reset-${key}`), { discard: true })
       const views = yield* circuits.views
       assert.isAtMost(views.size, 10_000)

@@ -24,6 +24,14 @@ export const reset = (key = model) => Effect.flatMap(CircuitBreaker, (circuits) 
 export const holdOpen = (key = model) => Effect.flatMap(CircuitBreaker, (circuits) => circuits.holdOpen(key))
 export const settle = (outcome: CircuitOutcome) => (permit: Permit) => permit.settle(outcome)
 
+/** As many models of no chain as get a circuit within an hour; callers may make their names up. */
+export const madeUp: ReadonlyArray<string> = Array.from({ length: 10_000 }, (_, index) => `made/up-${index}`)
+/** One call of a model of no chain. */
+export const callUnlisted = (outcome: CircuitOutcome, key: string) =>
+  Effect.flatMap(CircuitBreaker, (circuits) =>
+    Effect.flatMap(circuits.admit(key, settings, undefined, true), settle(outcome))
+  )
+
 /** One call that is admitted and ends so. */
 export const call = (outcome: CircuitOutcome, key = model) => Effect.flatMap(admit(key), settle(outcome))
 export const calls = (outcomes: ReadonlyArray<CircuitOutcome>, key = model) =>
