@@ -103,14 +103,15 @@ export class ApiClassifier extends Context.Service<
                 keepAliveMillis: settings.timeoutMillis,
                 requestDue: now() + settings.timeoutMillis
               },
+              meter,
               scope
             })
             .pipe(
-              Effect.tapError((error) => meter.finish({ _tag: "Failed", error }, undefined)),
-              Effect.onInterrupt(() => meter.finish({ _tag: "Cancelled" }, undefined))
+              Effect.tapError((error) => meter.finish({ _tag: "Failed", error })),
+              Effect.onInterrupt(() => meter.finish({ _tag: "Cancelled" }))
             )
           if (answer._tag !== "Json") return yield* Effect.fail("The classifier's answer is a stream.")
-          yield* meter.finish({ _tag: "Complete" }, answer.facts)
+          yield* meter.finish({ _tag: "Complete" })
           asker.spent += meter.cost
           const choice = fieldsOf(listOf(parseFields(answer.body.toString("utf8"))?.["choices"])[0])
           const verdict = verdictOf(fieldsOf(choice["message"])["content"], question.categories, settings.model)

@@ -5,6 +5,7 @@
  * its bytes hold something to account for.
  */
 import { type Usage, usageOf } from "@llm-router/domain/Usage"
+import type { AnswerFacts } from "../ModelClient.ts"
 import { type Fields, fieldsOf, listOf, parseFields, stringOf } from "./json.ts"
 import { LineEnds } from "./LineEnds.ts"
 
@@ -73,7 +74,7 @@ const isWholeEvent = (bytes: Buffer): boolean => {
   return data.trim() === "[DONE]" || parseFields(data) !== undefined
 }
 
-export class SseScanner {
+export class SseScanner implements AnswerFacts {
   /** An event with content, reasoning or a tool call came. */
   sawToken = false
   /** Non-null once a `finish_reason` came. */
@@ -83,9 +84,8 @@ export class SseScanner {
   error: unknown
   usage: Usage | undefined
   /** The model that says it answers. */
-  model: string | undefined
-  /** The upstream's id of the answer. */
-  id: string | undefined
+  answeredBy: string | undefined
+  generationId: string | undefined
   /**
    * About how many bytes of text passed, to estimate the tokens of an answer that never reported them. What an event
    * has around its text is taken from the first one.
@@ -102,8 +102,10 @@ export class SseScanner {
   #carriedBytes = 0
   #eventOverhead = 0
 
-  constructor(options: { readonly dropUsageChunk: boolean }) {
+  /** Without a `generationId` the events' own counts. */
+  constructor(options: { readonly dropUsageChunk: boolean; readonly generationId?: string | undefined }) {
     this.#dropUsageChunk = options.dropUsageChunk
+    this.generationId = options.generationId
   }
 
   /** Whether the answer came to an end that its receiver can take for one. */
@@ -220,8 +222,8 @@ export class SseScanner {
   }
 
   #account(event: Fields): void {
-    if (typeof event["model"] === "string") this.model = event["model"]
-    if (typeof event["id"] === "string") this.id = event["id"]
+    if (typeof event["model"] === "string") this.answeredBy = event["model"]
+    this.generationId ??= stringOf(event["id"])
     if (event["usage"] !== undefined && event["usage"] !== null) this.usage = usageOf(event["usage"]) ?? this.usage
   }
 }

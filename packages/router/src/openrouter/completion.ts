@@ -6,7 +6,7 @@ import { usageOf } from "@llm-router/domain/Usage"
 import { Effect } from "effect"
 import type { AnswerFacts } from "../ModelClient.ts"
 import { reasonOf } from "./errors.ts"
-import { end } from "./Exchange.ts"
+import { end, type Exchange } from "./Exchange.ts"
 import { type Fields, fieldsOf, listOf, parseFields, stringOf } from "./json.ts"
 import { hasToken } from "./SseScanner.ts"
 import type { StreamAnswer } from "./stream.ts"
@@ -14,7 +14,6 @@ import type { StreamAnswer } from "./stream.ts"
 export interface JsonAnswer {
   readonly _tag: "Json"
   readonly body: Buffer
-  readonly facts: AnswerFacts
 }
 
 interface CompletionOptions {
@@ -49,10 +48,10 @@ const problemOf = (completion: Fields | undefined, options: CompletionOptions): 
     : invalid("The upstream's answer is empty.")
 }
 
-const factsOf = (completion: Fields): AnswerFacts => ({
+const factsOf = (completion: Fields, { generationId }: Exchange): AnswerFacts => ({
   usage: usageOf(completion["usage"]),
   answeredBy: stringOf(completion["model"]),
-  generationId: stringOf(completion["id"]),
+  generationId: generationId ?? stringOf(completion["id"]),
   textBytes: listOf(completion["choices"]).reduce<number>(
     (sum, choice) => sum + (stringOf(fieldsOf(fieldsOf(choice)["message"])["content"])?.length ?? 0),
     0
@@ -79,8 +78,9 @@ const chunksOf = (completion: Fields, wantsUsage: boolean): Buffer => {
   return Buffer.from(events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join(""))
 }
 
-/** The answer in a body, or why there is none. */
+/** The answer in the body of an exchange, or why there is none. */
 export const completionOf = (
+  exchange: Exchange,
   body: Buffer,
   options: CompletionOptions
 ): Effect.Effect<JsonAnswer | StreamAnswer, ModelErrorReason> => {
@@ -90,12 +90,11 @@ export const completionOf = (
   if (problem !== undefined || completion === undefined) {
     return Effect.fail(problem ?? invalid("The upstream's answer is not a JSON object."))
   }
-  const facts = factsOf(completion)
-  if (!options.asStream) return Effect.succeed({ _tag: "Json", body, facts })
+  exchange.known = factsOf(completion, exchange)
+  if (!options.asStream) return Effect.succeed({ _tag: "Json", body })
   let delivered = false
   return Effect.succeed({
     _tag: "Stream",
-    facts: () => facts,
     next: Effect.sync(() => {
       if (delivered) return end
       delivered = true
