@@ -149,12 +149,14 @@ export class Meter {
   }
 
   /**
-   * OpenRouter does not charge for an attempt that failed and produced nothing ("zero completion insurance"). One that
-   * was left may go on there: without a status it was the connection or a limit of ours that ended it.
+   * OpenRouter does not charge for an attempt that failed and produced nothing ("zero completion insurance"), unless it
+   * says that it does. One that was left may go on there: without a status it was the connection or a limit of ours that
+   * ended it.
    */
   #accountableFacts(end: MeterEnd): AnswerFacts | undefined {
+    const facts = this.answer?.facts()
     const isInsured = end._tag === "Failed" && this.#firstTokenAt === undefined && end.error.status !== null
-    return isInsured ? undefined : this.answer?.facts()
+    return isInsured && facts?.usage?.reportedCost === undefined ? undefined : facts
   }
 
   #charge(facts: AnswerFacts | undefined): Charge {

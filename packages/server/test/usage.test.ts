@@ -44,6 +44,20 @@ describe("/usage", () => {
     }).pipe(withServer())
   )
 
+  it.live.each([true, false])("has what a rejected answer reported to have cost, stream %s", (stream) =>
+    Effect.gen(function* () {
+      const upstream = yield* FakeOpenRouter
+      yield* setChain(["a/one", "b/two"], "pair")
+      const empty = ok({ content: "", chunks: [], usage: { prompt_tokens: 1_000, completion_tokens: 7, cost: 0.5 } })
+      yield* upstream.script("a/one", empty)
+      yield* upstream.script("b/two", ok({ usage: { prompt_tokens: 10, completion_tokens: 5, cost: 0.25 } }))
+      assert.strictEqual((yield* chat({ model: "pair", stream })).status, 200)
+      const { totals } = yield* getJson("/usage")
+      const expected = { attempts: 2, failed: 1, cut: 0, reported: 2, input_tokens: 1_010, output_tokens: 12 }
+      assert.deepInclude(totals, { ...expected, cost_usd: 0.75 })
+    }).pipe(withServer())
+  )
+
   it.live("is what the API describes, and nothing else", () =>
     Effect.gen(function* () {
       yield* load

@@ -196,11 +196,11 @@ export class SseScanner implements AnswerFacts {
     const event = parseFields(data)
     // Not ours to judge: the client reads what its upstream wrote.
     if (event === undefined) return true
+    this.#account(event)
     if (event["error"] !== undefined && event["error"] !== null) {
       this.error = event["error"]
       return false
     }
-    this.#account(event)
     const choices = listOf(event["choices"])
     // Behind the finish, choices that say nothing are usage's company; before it they may bring a role.
     const saysNothing = choices.length === 0 || (this.finishReason !== undefined && choices.every(isEmptyChoice))

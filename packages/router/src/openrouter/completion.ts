@@ -32,8 +32,7 @@ export const mayBeEmpty = (finishReason: unknown): boolean => emptyEnds.has(fini
 
 const invalid = (message: string): ModelErrorReason => ({ _tag: "InvalidOutput", message })
 
-const problemOf = (completion: Fields | undefined, options: CompletionOptions): ModelErrorReason | undefined => {
-  if (completion === undefined) return invalid("The upstream's answer is not a JSON object.")
+const problemOf = (completion: Fields, options: CompletionOptions): ModelErrorReason | undefined => {
   const { error } = completion
   if (error !== undefined && error !== null) {
     return reasonOf({ status: 200, retryAfterHeader: options.retryAfterHeader, error, nowMillis: options.nowMillis })
@@ -86,11 +85,11 @@ export const completionOf = (
 ): Effect.Effect<JsonAnswer | StreamAnswer, ModelErrorReason> => {
   if (body.length === 0) return Effect.fail(invalid("The upstream's answer is empty."))
   const completion = parseFields(body.toString("utf8"))
-  const problem = problemOf(completion, options)
-  if (problem !== undefined || completion === undefined) {
-    return Effect.fail(problem ?? invalid("The upstream's answer is not a JSON object."))
-  }
+  if (completion === undefined) return Effect.fail(invalid("The upstream's answer is not a JSON object."))
+  // What it reports to have cost counts, whatever is wrong with it.
   exchange.known = factsOf(completion, exchange)
+  const problem = problemOf(completion, options)
+  if (problem !== undefined) return Effect.fail(problem)
   if (!options.asStream) return Effect.succeed({ _tag: "Json", body })
   let delivered = false
   return Effect.succeed({
