@@ -63,10 +63,23 @@ const endsAtSeam = (carry: ReadonlyArray<Buffer>, chunk: Buffer): boolean => {
 const notable = /"finish_reason"\s*:(?:\s|data:)*"|"usage"\s*:(?:\s|data:)*\{|"error"|\[DONE\]/
 
 const eventField = "data:"
+/** Where one begins: no text in JSON has a line end. */
+const nextEventField = `\n${eventField}`
 
-/** Length of the text in a delta. */
-const textLengthOf = (delta: unknown): number =>
-  tokenFields.reduce((sum, name) => sum + (stringOf(fieldsOf(delta)[name])?.length ?? 0), 0)
+const bytesIn = (value: unknown): number => (typeof value === "string" ? Buffer.byteLength(value) : 0)
+
+const callBytes = (called: unknown): number =>
+  bytesIn(fieldsOf(called)["name"]) + bytesIn(fieldsOf(called)["arguments"])
+
+/** Bytes of the text in a delta: what is said, thought and called. */
+const textBytesOf = (delta: unknown): number => {
+  const fields = fieldsOf(delta)
+  let bytes = bytesIn(fields["content"]) + bytesIn(fields["refusal"]) + callBytes(fields["function_call"])
+  // A thought that comes under two names is one.
+  bytes += bytesIn(stringOf(fields["reasoning"]) ?? fields["reasoning_content"])
+  for (const call of listOf(fields["tool_calls"])) bytes += callBytes(fieldsOf(call)["function"])
+  return bytes
+}
 
 const isWholeEvent = (bytes: Buffer): boolean => {
   const lines = bytes.toString("utf8").split(/\r?\n/)
@@ -88,7 +101,7 @@ export class SseScanner implements AnswerFacts {
   generationId: string | undefined
   /**
    * About how many bytes of text passed, to estimate the tokens of an answer that never reported them. What an event
-   * has around its text is taken from the first one.
+   * has around its text is taken from the first one, and from those that have less in all.
    */
   textBytes = 0
   tooLong = false
@@ -146,11 +159,20 @@ export class SseScanner implements AnswerFacts {
     if (!this.sawToken) return this.#passEach(events)
     // What is looked for is ASCII, so a byte may stand for a character.
     const text = events.toString("latin1")
-    let count = 0
-    for (let at = text.indexOf(eventField); at >= 0; at = text.indexOf(eventField, at + eventField.length)) count++
-    this.lastHadEvents = count > 0
-    this.textBytes += Math.max(0, events.length - count * this.#eventOverhead)
+    const begins = text.startsWith(eventField)
+    const next = begins ? 0 : text.indexOf(nextEventField)
+    this.lastHadEvents = next >= 0
+    if (this.lastHadEvents) this.#countText(text, begins ? 0 : next + 1)
     return notable.test(text) ? this.#passEach(events) : events
+  }
+
+  /** Comments before the first event are no text. */
+  #countText(text: string, first: number): void {
+    let count = 1
+    for (let at = text.indexOf(nextEventField, first); at >= 0; at = text.indexOf(nextEventField, at + 1)) count++
+    const length = text.length - first
+    this.#eventOverhead = Math.min(this.#eventOverhead, Math.floor(length / count))
+    this.textBytes += length - count * this.#eventOverhead
   }
 
   /** Goes through the events one by one; what is dropped splits the bytes that pass. */
@@ -160,12 +182,13 @@ export class SseScanner implements AnswerFacts {
     let runStart = 0
     let eventStart = 0
     let data = ""
+    let dataStart = 0
     let at = 0
     while (at < events.length && !this.done && this.error === undefined) {
       const newline = events.indexOf(lineFeed, at)
       const lineEnd = newline > at && events[newline - 1] === carriageReturn ? newline - 1 : newline
       if (lineEnd === at) {
-        if (!this.#keeps(data)) {
+        if (!this.#keeps(data, newline + 1 - dataStart)) {
           kept.push(events.subarray(runStart, eventStart))
           runStart = newline + 1
         }
@@ -174,6 +197,7 @@ export class SseScanner implements AnswerFacts {
         if (opening && this.sawToken) break
       } else if (events.toString("latin1", at, Math.min(at + eventField.length, lineEnd)) === eventField) {
         const text = events.toString("utf8", events[at + 5] === 0x20 ? at + 6 : at + 5, lineEnd)
+        if (data === "") dataStart = at
         data = data === "" ? text : `${data}\n${text}`
       }
       at = newline + 1
@@ -185,8 +209,8 @@ export class SseScanner implements AnswerFacts {
     return kept.length === 1 && kept[0] !== undefined ? kept[0] : Buffer.concat(kept)
   }
 
-  /** Takes in one event's data; false when the event must not pass. */
-  #keeps(data: string): boolean {
+  /** Takes in one event's data, so long as it came; false when the event must not pass. */
+  #keeps(data: string, length: number): boolean {
     if (data === "") return true
     if (data.trim() === "[DONE]") {
       this.done = true
@@ -208,8 +232,8 @@ export class SseScanner implements AnswerFacts {
       const fields = fieldsOf(choice)
       if (!this.sawToken && hasToken(fields["delta"])) {
         this.sawToken = true
-        this.textBytes = textLengthOf(fields["delta"])
-        this.#eventOverhead = data.length - this.textBytes
+        this.textBytes = textBytesOf(fields["delta"])
+        this.#eventOverhead = length - this.textBytes
       }
       const reason = fields["finish_reason"]
       if (reason === "error") {
