@@ -58,6 +58,22 @@ describe("/usage", () => {
     }).pipe(withServer())
   )
 
+  it.live.each([
+    ["a tool call", true, { toolCalls: [{ name: "write", arguments: JSON.stringify("x".repeat(4_000)) }] }],
+    ["a tool call", false, { toolCalls: [{ name: "write", arguments: JSON.stringify("x".repeat(4_000)) }] }],
+    ["a thought", true, { content: "", reasoning: "x".repeat(4_000) }],
+    ["a thought", false, { content: "", reasoning: "x".repeat(4_000) }]
+  ] as const)("estimates an answer without usage that is %s, stream %s", ([, stream, options]) =>
+    Effect.gen(function* () {
+      const upstream = yield* FakeOpenRouter
+      yield* upstream.script("openai/gpt-4o", ok({ ...options, usage: false }))
+      yield* chat({ model: "openai/gpt-4o", stream })
+      const { totals } = yield* getJson("/usage")
+      assert.deepInclude(totals, { ok: 1, estimated: 1 })
+      assert.closeTo(totals.output_tokens, 1_000, 150)
+    }).pipe(withServer())
+  )
+
   it.live("is what the API describes, and nothing else", () =>
     Effect.gen(function* () {
       yield* load

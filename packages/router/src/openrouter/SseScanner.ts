@@ -71,8 +71,8 @@ const bytesIn = (value: unknown): number => (typeof value === "string" ? Buffer.
 const callBytes = (called: unknown): number =>
   bytesIn(fieldsOf(called)["name"]) + bytesIn(fieldsOf(called)["arguments"])
 
-/** Bytes of the text in a delta: what is said, thought and called. */
-const textBytesOf = (delta: unknown): number => {
+/** Bytes of the text in a delta or a message: what is said, thought and called. */
+export const textBytesOf = (delta: unknown): number => {
   const fields = fieldsOf(delta)
   let bytes = bytesIn(fields["content"]) + bytesIn(fields["refusal"]) + callBytes(fields["function_call"])
   // A thought that comes under two names is one.

@@ -8,7 +8,7 @@ import type { AnswerFacts } from "../ModelClient.ts"
 import { reasonOf } from "./errors.ts"
 import { end, type Exchange } from "./Exchange.ts"
 import { type Fields, fieldsOf, listOf, parseFields, stringOf } from "./json.ts"
-import { hasToken } from "./SseScanner.ts"
+import { hasToken, textBytesOf } from "./SseScanner.ts"
 import type { StreamAnswer } from "./stream.ts"
 
 export interface JsonAnswer {
@@ -47,15 +47,18 @@ const problemOf = (completion: Fields, options: CompletionOptions): ModelErrorRe
     : invalid("The upstream's answer is empty.")
 }
 
-const factsOf = (completion: Fields, { generationId }: Exchange): AnswerFacts => ({
-  usage: usageOf(completion["usage"]),
-  answeredBy: stringOf(completion["model"]),
-  generationId: generationId ?? stringOf(completion["id"]),
-  textBytes: listOf(completion["choices"]).reduce<number>(
-    (sum, choice) => sum + (stringOf(fieldsOf(fieldsOf(choice)["message"])["content"])?.length ?? 0),
-    0
-  )
-})
+const textBytesIn = (completion: Fields): number =>
+  listOf(completion["choices"]).reduce<number>((sum, choice) => sum + textBytesOf(fieldsOf(choice)["message"]), 0)
+
+const factsOf = (completion: Fields, { generationId }: Exchange): AnswerFacts => {
+  const usage = usageOf(completion["usage"])
+  return {
+    usage,
+    answeredBy: stringOf(completion["model"]),
+    generationId: generationId ?? stringOf(completion["id"]),
+    textBytes: usage === undefined ? textBytesIn(completion) : 0
+  }
+}
 
 /** Clients of a stream put tool calls together by their index, which those of a whole answer need not have. */
 const deltaOf = (message: unknown): Fields => {
