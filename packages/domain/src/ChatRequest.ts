@@ -19,6 +19,9 @@ export interface ContentPart {
 export interface ChatMessage {
   readonly role: Role
   readonly content: string | ReadonlyArray<ContentPart> | null
+  /** Of an earlier answer; `function_call` is the old form. */
+  readonly tool_calls?: unknown
+  readonly function_call?: unknown
 }
 
 /** The key id of callers without a key. */
@@ -232,9 +235,23 @@ export const hasImages = (request: ChatRequest): boolean =>
       Array.isArray(message.content) && message.content.some((part: ContentPart) => part.type === "image_url")
   )
 
+const lengthOf = (value: unknown): number => (typeof value === "string" ? value.length : 0)
+
+const callLength = (called: unknown): number =>
+  isObject(called) ? lengthOf(called["name"]) + lengthOf(called["arguments"]) : 0
+
+/** How long the calls of an earlier answer are: in an agent's turns they are most of it. */
+const callsLength = ({ function_call, tool_calls }: ChatMessage): number => {
+  let length = callLength(function_call)
+  if (!Array.isArray(tool_calls)) return length
+  for (const call of tool_calls) if (isObject(call)) length += callLength(call["function"])
+  return length
+}
+
 /** About how many tokens the request has: a quarter of its text's length, images apart. */
-export const estimatedInputTokens = (request: ChatRequest): number => {
-  const text = request.messages.reduce((sum, message) => sum + textOf(message).length, 0)
-  const tools = request.members.find((member) => member.name === "tools")
-  return Math.ceil((text + (tools === undefined ? 0 : tools.end - tools.start)) / 4)
+export const estimatedInputTokens = ({ members, messages }: ChatRequest): number => {
+  let length = 0
+  for (const message of messages) length += textOf(message).length + callsLength(message)
+  for (const { end, name, start } of members) if (name === "tools" || name === "functions") length += end - start
+  return Math.ceil(length / 4)
 }

@@ -33,15 +33,22 @@ const costOf = (value: unknown): PicoDollars | undefined => {
   return cost === undefined || cost < 0n || cost > highestCost ? undefined : cost
 }
 
-/** The `usage` object of the OpenAI and OpenRouter APIs; `undefined` when it is absent or not one. */
+/**
+ * The `usage` object of the OpenAI and OpenRouter APIs; `undefined` when it is absent, not one, or tells nothing: some
+ * send it with every event, empty or all zeros up to the last.
+ */
 export const usageOf = (value: unknown): Usage | undefined => {
   const usage = fieldsOf(value)
   if (usage === undefined) return undefined
+  const inputTokens = countOf(usage["prompt_tokens"])
+  const outputTokens = countOf(usage["completion_tokens"])
+  const reportedCost = costOf(usage["cost"])
+  if (inputTokens === 0 && outputTokens === 0 && reportedCost === undefined) return undefined
   return {
-    inputTokens: countOf(usage["prompt_tokens"]),
+    inputTokens,
     cachedTokens: countOf(fieldsOf(usage["prompt_tokens_details"])?.["cached_tokens"]),
-    outputTokens: countOf(usage["completion_tokens"]),
+    outputTokens,
     reasoningTokens: countOf(fieldsOf(usage["completion_tokens_details"])?.["reasoning_tokens"]),
-    reportedCost: costOf(usage["cost"])
+    reportedCost
   }
 }

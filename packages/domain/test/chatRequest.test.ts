@@ -1,6 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Result, Schema } from "effect"
-import { anonymous, type ChatRequest, parseChatRequest, upstreamBody, type UpstreamFields } from "../src/ChatRequest.ts"
+import {
+  anonymous,
+  type ChatRequest,
+  estimatedInputTokens,
+  parseChatRequest,
+  upstreamBody,
+  type UpstreamFields
+} from "../src/ChatRequest.ts"
 import { member, MemberText, memberText, objectText, ValueText, valueText } from "./jsonTexts.ts"
 
 const client = { keyId: anonymous, userAgent: "test", sessionId: undefined, traceparent: undefined }
@@ -129,6 +136,25 @@ describe("upstreamBody", () => {
       sent(`{"model":"a","models":["a/b","c/d"],${hi}}`, { ownsModels: true }),
       `{"session_id":"session-1","model":"z-ai/glm-5","models":["z-ai/glm-5"],${hi}}`
     )
+  })
+})
+
+describe("estimatedInputTokens", () => {
+  const long = "x".repeat(4_000)
+  const call = { name: "look", arguments: long }
+  const turn = (more: object) => `{"messages":${JSON.stringify([{ role: "assistant", content: null, ...more }])}}`
+
+  it.each<readonly [what: string, text: string, tokens: number]>([
+    ["two letters", `{${hi}}`, 1],
+    ["a long question", `{"messages":[{"role":"user","content":"${long}"}]}`, 1_000],
+    ["parts", `{"messages":[{"role":"user","content":[{"type":"text","text":"${long}"},{"type":"x"}]}]}`, 1_000],
+    ["tools", `{"tools":[{"type":"function","function":{"description":"${long}"}}],${hi}}`, 1_014],
+    ["functions", `{"functions":[{"description":"${long}"}],${hi}}`, 1_006],
+    ["a call of an earlier turn", turn({ tool_calls: [{ id: "1", function: call }, { function: call }] }), 2_002],
+    ["a call in the old form", turn({ function_call: call }), 1_001],
+    ["what is no call", turn({ tool_calls: [null, 1, { function: "look" }, { custom: {} }], function_call: "x" }), 0]
+  ])("counts %s", (_, text, tokens) => {
+    assert.strictEqual(estimatedInputTokens(parsed(text)), tokens)
   })
 })
 

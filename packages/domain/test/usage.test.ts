@@ -26,15 +26,19 @@ describe("usageOf", () => {
     ["usage", undefined],
     [7, undefined],
     [[], undefined],
-    [{}, nothing],
-    [{ prompt_tokens: "7", completion_tokens: -1 }, nothing],
-    [{ prompt_tokens: Number.NaN, completion_tokens: Number.POSITIVE_INFINITY }, nothing],
-    [{ prompt_tokens_details: null, completion_tokens_details: [] }, nothing],
+    [{}, undefined],
+    [{ prompt_tokens: null, completion_tokens: null }, undefined],
+    [{ prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 }, undefined],
+    [{ prompt_tokens: "7", completion_tokens: -1 }, undefined],
+    [{ prompt_tokens: Number.NaN, completion_tokens: Number.POSITIVE_INFINITY }, undefined],
+    [{ prompt_tokens_details: null, completion_tokens_details: [] }, undefined],
+    [{ prompt_tokens: 7 }, { ...nothing, inputTokens: 7 }],
+    [{ completion_tokens: 7 }, { ...nothing, outputTokens: 7 }],
     [{ cost: 0 }, { ...nothing, reportedCost: 0n }],
     [{ cost: "0.00000005" }, { ...nothing, reportedCost: 50_000n }],
-    [{ cost: null }, nothing],
-    [{ cost: true }, nothing],
-    [{ cost: "free" }, nothing]
+    [{ cost: null }, undefined],
+    [{ cost: true }, undefined],
+    [{ cost: "free" }, undefined]
   ]
   it.each(table)("of %j", (usage, expected) => {
     assert.deepStrictEqual(usageOf(usage), expected as ReturnType<typeof usageOf>)

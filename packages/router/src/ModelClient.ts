@@ -34,6 +34,12 @@ export interface AnswerFacts {
   readonly textBytes: number
 }
 
+/** An answer that comes, is left, or was rejected. */
+export interface AnswerSoFar {
+  /** What is known of it; nothing before the upstream said that it answers. */
+  readonly facts: () => AnswerFacts | undefined
+}
+
 export interface UpstreamSettings {
   /** Origin and path prefix, such as `https://openrouter.ai/api/v1`. */
   readonly baseUrl: string
@@ -49,6 +55,8 @@ export interface ModelCall {
   readonly request: ChatRequest
   readonly fields: UpstreamFields
   readonly limits: ExchangeLimits
+  /** Who accounts for the call: it is given what there is to be known of the answer, however that ends. */
+  readonly meter: { answer: AnswerSoFar | undefined }
   /** The request's: its end aborts an answer that has not ended. */
   readonly scope: RequestScope
   /** The attempt's, where it is traced. */
@@ -110,6 +118,7 @@ export class ModelClient extends Context.Service<
 
         const started = (call: ModelCall): Exchange => {
           const exchange = new Exchange(watchdog, call.limits)
+          call.meter.answer = exchange
           call.scope.add(() => void exchange.leave())
           exchange.begin((caller) => pool.call(messageOf(call), caller))
           return exchange
@@ -119,7 +128,7 @@ export class ModelClient extends Context.Service<
           yield* exchange.opened
           const type = (exchange.headers["content-type"] ?? "").toLowerCase()
           const streams = type.startsWith("text/event-stream")
-          const succeeded = exchange.status >= 200 && exchange.status < 300
+          const { succeeded } = exchange
           if (succeeded && !isPlain(exchange.headers["content-encoding"])) {
             return yield* Effect.fail(invalidOutput("The upstream compressed its answer, which was not asked for."))
           }
@@ -148,7 +157,7 @@ export class ModelClient extends Context.Service<
             )
           }
           if (streams) return yield* Effect.fail(invalidOutput("The upstream streamed an answer that was to be whole."))
-          return yield* completionOf(exchange.whole ?? (yield* readAll(exchange, longestAnswerBytes)), {
+          return yield* completionOf(exchange, exchange.whole ?? (yield* readAll(exchange, longestAnswerBytes)), {
             asStream: call.request.stream,
             wantsUsage: call.request.wantsUsage,
             retryAfterHeader: exchange.headers["retry-after"],

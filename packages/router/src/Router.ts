@@ -22,7 +22,7 @@ import { CostLedger, type RequestOutcome } from "./CostLedger.ts"
 import { type Decided, Decisions } from "./decide.ts"
 import { ModelCatalogue } from "./ModelCatalogue.ts"
 import type { MeterEnd } from "./meter.ts"
-import { type AnswerFacts, ModelClient } from "./ModelClient.ts"
+import { ModelClient } from "./ModelClient.ts"
 import type { Chunk } from "./openrouter/Exchange.ts"
 import { type Plan, planOf } from "./plan.ts"
 import { pricesUnder } from "./pricing.ts"
@@ -180,13 +180,13 @@ export class Router extends Context.Service<
         ): Effect.Effect<RoutedAnswer> => {
           told.opened()
           /** The answer has ended: the ledger has it before its last byte goes out. */
-          const ended = (end: MeterEnd, facts: AnswerFacts, error?: string): Effect.Effect<void> =>
-            Effect.flatMap(meter.finish(end, facts), () => {
+          const ended = (end: MeterEnd, error?: string): Effect.Effect<void> =>
+            Effect.flatMap(meter.finish(end), () => {
               record(error)
               return ledger.committed
             })
           if (answer._tag === "Json") {
-            return Effect.map(ended({ _tag: "Complete" }, answer.facts), () => {
+            return Effect.map(ended({ _tag: "Complete" }), () => {
               told.answered()
               return { _tag: "Json", model, body: answer.body, cost: meter.isPriced ? spent() : undefined }
             })
@@ -196,10 +196,10 @@ export class Router extends Context.Service<
             _tag: "Stream",
             model,
             next: answer.next,
-            completed: Effect.suspend(() => ended({ _tag: "Complete" }, answer.facts())),
+            completed: ended({ _tag: "Complete" }),
             brokeOff: (reason) => {
               const error = new ModelError({ model, reason })
-              return ended({ _tag: "Failed", error }, answer.facts(), reason._tag).pipe(
+              return ended({ _tag: "Failed", error }, reason._tag).pipe(
                 Effect.andThen(Effect.logWarning(`${model} broke off its answer: ${error.message}`)),
                 Effect.annotateLogs({ request_id: request.id, model, reason: reason._tag, ...logIdsOf(told.span) }),
                 Effect.as(error)

@@ -11,7 +11,7 @@ import type { CircuitBreaker, CircuitRejection } from "./CircuitBreaker.ts"
 import type { CostLedger } from "./CostLedger.ts"
 import { Meter } from "./meter.ts"
 import type { ModelCatalogue } from "./ModelCatalogue.ts"
-import type { AnswerFacts, ModelAnswer, ModelClient } from "./ModelClient.ts"
+import type { ModelAnswer, ModelClient } from "./ModelClient.ts"
 import type { ExchangeLimits } from "./openrouter/Exchange.ts"
 import { pricesUnder } from "./pricing.ts"
 import type { RequestScope } from "./RequestScope.ts"
@@ -80,8 +80,6 @@ const retryDelay = Schedule.exponential("200 millis").pipe(
   )
 )
 
-const factsOf = (answer: ModelAnswer): AnswerFacts => (answer._tag === "Json" ? answer.facts : answer.facts())
-
 /** When to come back to a model whose probe is under way. Nobody knows how long that takes: most answers take seconds. */
 const probeMillis = 5_000
 
@@ -131,17 +129,16 @@ const tryOnce = Effect.fnUntraced(function* (
     span
   })
   trail.meters.push(meter)
-  let answer: ModelAnswer | undefined
   // Whatever ends the request before its answer has ended: the caller left.
-  scope.add(() => (meter.hasEnded ? undefined : meter.finish({ _tag: "Cancelled" }, answer && factsOf(answer))))
+  scope.add(() => (meter.hasEnded ? undefined : meter.finish({ _tag: "Cancelled" })))
   const record = (outcome: string, httpStatus: number | null) =>
     trail.attempts.push({ model, outcome, status: httpStatus, duration_ms: Math.round(now() - meter.startedAt) })
-  answer = yield* Effect.catch(
-    services.client.open({ request, fields: { model, ownsModels, sessionId }, limits, scope, span }),
+  let answer = yield* Effect.catch(
+    services.client.open({ request, fields: { model, ownsModels, sessionId }, limits, meter, scope, span }),
     (error) => {
       record(error.reason._tag, error.status)
       trail.reasons.push(error.reason)
-      return meter.finish({ _tag: "Failed", error }, undefined).pipe(
+      return meter.finish({ _tag: "Failed", error }).pipe(
         Effect.andThen(status.failed(model, error.reason)),
         Effect.andThen(Effect.logInfo(`${model} did not answer: ${error.message}`)),
         Effect.annotateLogs({

@@ -9,7 +9,7 @@ import { Effect } from "effect"
 import type { CircuitOutcome, Permit } from "./CircuitBreaker.ts"
 import type { CostLedger } from "./CostLedger.ts"
 import type { CostSource, LedgerEntry } from "./ledger/entry.ts"
-import type { AnswerFacts } from "./ModelClient.ts"
+import type { AnswerFacts, AnswerSoFar } from "./ModelClient.ts"
 import { costOf, type TokenPrices } from "./pricing.ts"
 import { endAttemptSpan } from "./telemetry/attemptSpan.ts"
 import type { AttemptRole, RouterMetrics } from "./telemetry/RouterMetrics.ts"
@@ -51,6 +51,8 @@ interface Charge {
 
 export class Meter {
   readonly startedAt: number
+  /** Given by whoever makes the call. */
+  answer: AnswerSoFar | undefined
   #firstTokenAt: number | undefined
   #ended: LedgerEntry | undefined
   readonly #context: MeterContext
@@ -92,12 +94,13 @@ export class Meter {
    * The end of the attempt; what comes after the first end is not counted again. A caller who leaves behind the answer's
    * end, as some do at the finish reason, takes nothing away from it.
    */
-  readonly finish = (told: MeterEnd, facts: AnswerFacts | undefined): Effect.Effect<void> =>
+  readonly finish = (told: MeterEnd): Effect.Effect<void> =>
     Effect.suspend(() => {
       if (this.#ended !== undefined) return Effect.void
       const { ledger, permit } = this.#context
-      const end: MeterEnd = told._tag === "Cancelled" && facts?.complete === true ? { _tag: "Complete" } : told
-      this.#ended = this.#entry(end, facts)
+      const hadAll = told._tag === "Cancelled" && this.answer?.facts()?.complete === true
+      const end: MeterEnd = hadAll ? { _tag: "Complete" } : told
+      this.#ended = this.#entry(end, this.#accountableFacts(end))
       ledger.appendAttempt(this.#ended)
       this.#observe(this.#ended, end)
       return permit.settle(outcomeOf(end))
@@ -131,7 +134,7 @@ export class Meter {
     const time = now()
     const charge = this.#charge(facts)
     // What had begun to answer and failed was cut, whatever cut it.
-    const cut = end._tag === "Failed" && facts !== undefined
+    const cut = end._tag === "Failed" && this.#firstTokenAt !== undefined
     return {
       timeMillis: time,
       requestId: request.id,
@@ -155,8 +158,18 @@ export class Meter {
     }
   }
 
+  /**
+   * OpenRouter does not charge for an attempt that failed and produced nothing ("zero completion insurance"), unless it
+   * says that it does. One that was left may go on there: without a status it was the connection or a limit of ours that
+   * ended it.
+   */
+  #accountableFacts(end: MeterEnd): AnswerFacts | undefined {
+    const facts = this.answer?.facts()
+    const isInsured = end._tag === "Failed" && this.#firstTokenAt === undefined && end.error.status !== null
+    return isInsured && facts?.usage?.reportedCost === undefined ? undefined : facts
+  }
+
   #charge(facts: AnswerFacts | undefined): Charge {
-    // OpenRouter does not charge for an attempt that produced nothing ("zero completion insurance").
     if (facts === undefined) {
       return { cost: 0n, costSource: "estimated", inputTokens: 0, outputTokens: 0, computedCost: undefined }
     }

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { type Settlement, type UnsettledEntry, unsettledOf } from "../src/ledger/entry.ts"
-import { during, entryOf, hour, newPath, open, outcomeOf, rowsIn, start } from "./ledgerTools.ts"
+import { during, entryOf, hour, newPath, open, opened, outcomeOf, rowsIn, start } from "./ledgerTools.ts"
 
 const guessed = entryOf({
   requestId: "r-1",
@@ -13,6 +13,9 @@ const guessed = entryOf({
   outputTokens: 5,
   generationId: "gen-1"
 })
+
+/** The request that it was left with. */
+const asked = outcomeOf({ requestId: "r-1", timeMillis: guessed.timeMillis, cost: 700n })
 
 const entry: UnsettledEntry = { ...guessed, generationId: "gen-1", costSource: "estimated" }
 const settlement: Settlement = {
@@ -40,7 +43,7 @@ describe.each(["sqlite", "memory"])("a settlement in the %s ledger", (kind) => {
     Effect.gen(function* () {
       const ledger = yield* open(kind === "memory" ? ":memory:" : yield* newPath)
       ledger.appendAttempt(guessed)
-      ledger.appendRequest(outcomeOf({ requestId: "r-1", cost: 700n }))
+      ledger.appendRequest(asked)
       ledger.appendSettlement(settlement)
       const { rows, totals } = yield* ledger.usage({ groupBy: ["hour"] })
       assert.deepInclude(totals, {
@@ -70,6 +73,33 @@ describe.each(["sqlite", "memory"])("a settlement in the %s ledger", (kind) => {
         reported: 1_000_000_000_001n,
         computed: 700n
       })
+    })
+  )
+
+  it.effect("changes the request it belongs to, of those that share its id", () =>
+    Effect.gen(function* () {
+      const path = kind === "memory" ? ":memory:" : yield* newPath
+      const others = [
+        outcomeOf({ ...asked, timeMillis: asked.timeMillis - 60_000 }),
+        outcomeOf({ ...asked, keyId: "another" }),
+        outcomeOf({ ...asked, timeMillis: asked.timeMillis + 60_000 })
+      ] as const
+      const { close, ledger } = yield* opened(path)
+      ledger.appendAttempt(guessed)
+      for (const outcome of [others[0], asked, others[1], others[2]]) ledger.appendRequest(outcome)
+      ledger.appendSettlement(settlement)
+      const { recentRequests } = yield* ledger.totals
+      yield* close
+      const expected = [700n, settlement.cost, 700n, 700n]
+      assert.deepStrictEqual(
+        recentRequests.map(({ cost }) => cost),
+        expected
+      )
+      const again = yield* (yield* open(path)).totals
+      assert.deepStrictEqual(
+        again.recentRequests.map(({ cost }) => cost),
+        kind === "memory" ? [] : expected
+      )
     })
   )
 
@@ -103,7 +133,7 @@ describe("a settlement on disk", () => {
       yield* during(path, (ledger) =>
         Effect.sync(() => {
           ledger.appendAttempt(guessed)
-          ledger.appendRequest(outcomeOf({ requestId: "r-1", cost: 700n }))
+          ledger.appendRequest(asked)
           ledger.appendSettlement(settlement)
         })
       )

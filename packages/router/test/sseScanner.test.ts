@@ -106,3 +106,55 @@ describe("of two choices", () => {
     assert.strictEqual(new SseScanner({ dropUsageChunk: true, choices: 2 }).push(Buffer.from(text)).toString(), text)
   })
 })
+
+describe("about how much text passed", () => {
+  const wide = (said: object, more = {}) =>
+    Buffer.from(
+      event({
+        id: "gen-1732600000-abcdefghij",
+        provider: "Fake",
+        model: "openai/gpt-4o",
+        object: "chat.completion.chunk",
+        created: 1_732_600_000,
+        choices: [{ index: 0, delta: { role: "assistant", ...said }, finish_reason: null, logprobs: null }],
+        ...more
+      })
+    )
+  const comment = Buffer.from(": OPENROUTER PROCESSING\n\n")
+  const call = (index: number, more: object) => ({ tool_calls: [{ index, function: more }] })
+  const thousand = (chunk: Buffer) => Array.from({ length: 1_000 }, () => chunk)
+
+  it.each<readonly [what: string, chunks: ReadonlyArray<Buffer>, bytes: number]>([
+    ["deltas of four bytes", thousand(wide({ content: "abcd" })), 4_000],
+    ["text beyond ASCII", thousand(wide({ content: "東京" })), 6_000],
+    ["many deltas in a chunk", [wide({ content: "abcd" }), Buffer.concat(thousand(wide({ content: "abcd" })))], 4_004],
+    ["comments alone", [wide({ content: "abcd" }), ...thousand(comment)], 4],
+    ["comments before events", thousand(Buffer.concat([comment, wide({ content: "abcd" })])), 4_000],
+    ["CRLF", thousand(Buffer.from(wide({ content: "abcd" }).toString().replaceAll("\n", "\r\n"))), 4_000],
+    ["text about events", thousand(wide({ content: "data: 12 data: 34" })), 17_000],
+    ["usage that tells nothing", thousand(wide({ content: "abcd" }, { usage: {} })), 4_000],
+    [
+      "a call, whose name comes first",
+      [
+        wide(call(0, { name: "look_it_up", arguments: "" })),
+        wide(call(0, { arguments: "" })),
+        ...thousand(wide(call(0, { arguments: "abcd" })))
+      ],
+      4_010
+    ],
+    [
+      "a thought, which takes more room around it",
+      [
+        wide({ content: "", reasoning: "well", reasoning_details: [{ type: "reasoning.text", text: "well" }] }),
+        wide({ content: "" }),
+        ...thousand(wide({ content: "abcd" }))
+      ],
+      4_004
+    ]
+  ])("%s", (_, chunks, bytes) => {
+    const scanner = new SseScanner({ dropUsageChunk: true, choices: 1 })
+    for (const chunk of chunks) scanner.push(chunk)
+    assert.closeTo(scanner.textBytes, bytes, bytes / 100)
+    assert.isUndefined(scanner.usage)
+  })
+})

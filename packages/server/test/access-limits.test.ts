@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { FakeOpenRouter } from "@llm-router/testing/FakeOpenRouter"
-import { cut, hang, ok, slow, status } from "@llm-router/testing/script"
+import { cut, hang, hangAfterHeaders, ok, slow, status } from "@llm-router/testing/script"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Result } from "effect"
+import { Effect, Fiber, Result, Schedule } from "effect"
 import { loadSettings } from "../src/settings.ts"
 import { chat, setChain, errorOf, get, getJson, human, planOf, withServer } from "./harness.ts"
 
@@ -124,6 +124,26 @@ describe("a budget per day", () => {
     }).pipe(withServer({ BUDGET_USD_PER_DAY: "0.01" }))
   )
 
+  it.live.each([true, false])("takes what an answer cost whose client left before any of it, stream %s", (stream) =>
+    Effect.gen(function* () {
+      const upstream = yield* FakeOpenRouter
+      yield* upstream.script(model, hangAfterHeaders())
+      yield* upstream.generations({ cost: 1, promptTokens: 10, completionTokens: 100_000 })
+      const leaving = yield* Effect.forkChild(ask({ stream }))
+      yield* upstream.awaitRequest(model)
+      yield* Effect.forEach([1, 2, 3], () => get("/health"))
+      yield* Fiber.interrupt(leaving)
+      yield* upstream.awaitAborted()
+      yield* costing(0)
+      // It is asked for after three seconds, and the ledger after five.
+      yield* Effect.repeat(ask(), {
+        until: (answer) => answer.status === 429,
+        schedule: Schedule.spaced("200 millis")
+      })
+      assert.strictEqual((yield* getJson("/usage")).totals.cost_usd, 1)
+    }).pipe(withServer({ BUDGET_USD_PER_DAY: "0.01" }))
+  )
+
   it.live("is not renewed by a restart", () =>
     Effect.gen(function* () {
       const directory = yield* Effect.acquireRelease(
@@ -222,6 +242,35 @@ describe("a budget per day, where a model that costs something classifies,", () 
       assert.strictEqual(yield* questions, 2)
       assert.strictEqual((yield* ask()).status, 429)
     }).pipe(withServer(settings))
+  )
+
+  it.live("takes a verdict from who asked first, who has left, and not from who waited for it too", () =>
+    Effect.gen(function* () {
+      const upstream = yield* FakeOpenRouter
+      const verdict = ok({ content: '{"category":"reasoning","confidence":0.9}', usage: { cost: 0.5 } })
+      yield* upstream.script(judge, slow(1_000, verdict))
+      yield* upstream.scriptAll(ok({ usage: { cost: 0 } }))
+      const question = { model: "router", messages: human("green chair nine") }
+      const first = yield* Effect.forkChild(ask(question, withKey("one")))
+      yield* upstream.awaitRequest(judge)
+      const second = yield* Effect.forkChild(ask(question, withKey("two")))
+      yield* Effect.forEach([1, 2, 3], () => get("/health"))
+      yield* Fiber.interrupt(first)
+      assert.strictEqual((yield* Fiber.join(second)).status, 200)
+      assert.strictEqual(yield* questions, 1)
+      yield* Effect.repeat(ask({}, withKey("one")), {
+        until: (answer) => answer.status === 429,
+        schedule: Schedule.spaced("200 millis")
+      })
+      assert.strictEqual((yield* ask({}, withKey("two"))).status, 200)
+    }).pipe(
+      withServer({
+        ...settings,
+        BUDGET_USD_PER_DAY: "0.4",
+        ROUTER_API_KEYS: "a:one,b:two",
+        ROUTER_API_TIMEOUT_MS: "10000"
+      })
+    )
   )
 })
 

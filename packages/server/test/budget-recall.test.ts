@@ -102,6 +102,20 @@ it.effect("what other routers write to the ledger counts within five seconds, an
   })
 )
 
+it.effect("what a cut answer turned out to have cost counts within five seconds", () =>
+  Effect.gen(function* () {
+    const { ledger, limits, mend } = yield* limitsInTrouble
+    mend()
+    const entry = { ...entryOf(usd(1)), outcome: "cut", costSource: "estimated", generationId: "gen-1" } as const
+    ledger.appendAttempt(entry)
+    yield* TestClock.adjust("5 seconds")
+    assert.include(yield* refusalOf(limits), "; 9 USD are left.")
+    ledger.appendSettlement({ ...entry, entry, settledAtMillis: 0, cost: usd(10) })
+    yield* TestClock.adjust("5 seconds")
+    assert.isTrue(limits.isSpent(keyId))
+  })
+)
+
 it.effect("what was spent meanwhile counts once, beside what was spent before the start", () =>
   Effect.gen(function* () {
     const { ledger, limits, mend } = yield* limitsInTrouble

@@ -128,6 +128,17 @@ describe("ROUTING_MODE=api", () => {
     }).pipe(withServer(api))
   )
 
+  it.live("counts what a verdict cost that is none", () =>
+    Effect.gen(function* () {
+      const upstream = yield* FakeOpenRouter
+      yield* upstream.script(judge, ok({ content: "", chunks: [], usage: { cost: 0.000_02 } }))
+      yield* upstream.scriptAll(ok({ usage: { cost: 0.001 } }))
+      const answer = yield* chat({ messages: human(aboutCode) })
+      expect(answer.headers.get("x-router-cost-usd")).toBe("0.00102")
+      expect((yield* getJson("/metrics")).total_cost_usd).toBe(0.00102)
+    }).pipe(withServer(api))
+  )
+
   it.live("asks once for equal texts, and pays once", () =>
     Effect.gen(function* () {
       yield* (yield* FakeOpenRouter).script(judge, says("reasoning"))

@@ -44,6 +44,36 @@ describe("/usage", () => {
     }).pipe(withServer())
   )
 
+  it.live.each([true, false])("has what a rejected answer reported to have cost, stream %s", (stream) =>
+    Effect.gen(function* () {
+      const upstream = yield* FakeOpenRouter
+      yield* setChain(["a/one", "b/two"], "pair")
+      const empty = ok({ content: "", chunks: [], usage: { prompt_tokens: 1_000, completion_tokens: 7, cost: 0.5 } })
+      yield* upstream.script("a/one", empty)
+      yield* upstream.script("b/two", ok({ usage: { prompt_tokens: 10, completion_tokens: 5, cost: 0.25 } }))
+      assert.strictEqual((yield* chat({ model: "pair", stream })).status, 200)
+      const { totals } = yield* getJson("/usage")
+      const expected = { attempts: 2, failed: 1, cut: 0, reported: 2, input_tokens: 1_010, output_tokens: 12 }
+      assert.deepInclude(totals, { ...expected, cost_usd: 0.75 })
+    }).pipe(withServer())
+  )
+
+  it.live.each([
+    ["a tool call", true, { toolCalls: [{ name: "write", arguments: JSON.stringify("x".repeat(4_000)) }] }],
+    ["a tool call", false, { toolCalls: [{ name: "write", arguments: JSON.stringify("x".repeat(4_000)) }] }],
+    ["a thought", true, { content: "", reasoning: "x".repeat(4_000) }],
+    ["a thought", false, { content: "", reasoning: "x".repeat(4_000) }]
+  ] as const)("estimates an answer without usage that is %s, stream %s", ([, stream, options]) =>
+    Effect.gen(function* () {
+      const upstream = yield* FakeOpenRouter
+      yield* upstream.script("openai/gpt-4o", ok({ ...options, usage: false }))
+      yield* chat({ model: "openai/gpt-4o", stream })
+      const { totals } = yield* getJson("/usage")
+      assert.deepInclude(totals, { ok: 1, estimated: 1 })
+      assert.closeTo(totals.output_tokens, 1_000, 150)
+    }).pipe(withServer())
+  )
+
   it.live("is what the API describes, and nothing else", () =>
     Effect.gen(function* () {
       yield* load

@@ -7,7 +7,7 @@ import type { RouterConfig } from "@llm-router/domain/RouterConfig"
 import { Context, Duration, Effect, Layer } from "effect"
 import type { Asker } from "../Classifier.ts"
 import { CostLedger } from "../CostLedger.ts"
-import { Meter } from "../meter.ts"
+import { Meter, type MeterEnd } from "../meter.ts"
 import { ModelCatalogue } from "../ModelCatalogue.ts"
 import { ModelClient } from "../ModelClient.ts"
 import { fieldsOf, listOf, parseFields } from "../openrouter/json.ts"
@@ -93,6 +93,7 @@ export class ApiClassifier extends Context.Service<
             now,
             metrics
           })
+          const ended = (end: MeterEnd) => Effect.map(meter.finish(end), () => void (asker.spent += meter.cost))
           const answer = yield* client
             .open({
               request,
@@ -103,15 +104,15 @@ export class ApiClassifier extends Context.Service<
                 keepAliveMillis: settings.timeoutMillis,
                 requestDue: monotonic() + settings.timeoutMillis
               },
+              meter,
               scope
             })
             .pipe(
-              Effect.tapError((error) => meter.finish({ _tag: "Failed", error }, undefined)),
-              Effect.onInterrupt(() => meter.finish({ _tag: "Cancelled" }, undefined))
+              Effect.tapError((error) => ended({ _tag: "Failed", error })),
+              Effect.onInterrupt(() => ended({ _tag: "Cancelled" }))
             )
           if (answer._tag !== "Json") return yield* Effect.fail("The classifier's answer is a stream.")
-          yield* meter.finish({ _tag: "Complete" }, answer.facts)
-          asker.spent += meter.cost
+          yield* ended({ _tag: "Complete" })
           const choice = fieldsOf(listOf(parseFields(answer.body.toString("utf8"))?.["choices"])[0])
           const verdict = verdictOf(fieldsOf(choice["message"])["content"], question.categories, settings.model)
           return verdict ?? (yield* Effect.fail("The classifier's answer is none of the categories."))

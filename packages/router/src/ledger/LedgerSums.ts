@@ -1,6 +1,13 @@
 /** The sums that `/metrics` shows, kept in memory: it may be asked every second. */
 import type { PicoDollars } from "@llm-router/domain/Money"
-import type { Drift, LedgerEntry, LedgerTotals, RequestOutcome, Settlement } from "./entry.ts"
+import {
+  type Drift,
+  isAttemptOf,
+  type LedgerEntry,
+  type LedgerTotals,
+  type RequestOutcome,
+  type Settlement
+} from "./entry.ts"
 import { outcomeOfRow } from "./rows.ts"
 import type { Snapshot } from "./store.ts"
 import { amountOf, places } from "./tally.ts"
@@ -61,9 +68,9 @@ export class LedgerSums {
     addCost(this.#costByCategory, entry.category, more)
     if (entry.costSource === "unpriced") this.#unpriced--
     else this.#addDrift(entry.model, { compared: 1, reported: cost, computed: entry.cost })
-    this.#recentRequests = this.#recentRequests.map((outcome) =>
-      outcome.requestId === entry.requestId ? { ...outcome, cost: outcome.cost + more } : outcome
-    )
+    const index = this.#recentRequests.findIndex((outcome) => isAttemptOf(entry, outcome))
+    const outcome = this.#recentRequests[index]
+    if (outcome !== undefined) this.#recentRequests[index] = { ...outcome, cost: outcome.cost + more }
   }
 
   /** By the model that was asked; live, not a copy. */

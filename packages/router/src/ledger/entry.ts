@@ -116,3 +116,10 @@ export const unsettledOf = (entry: LedgerEntry): UnsettledEntry | undefined => {
   if (generationId === undefined || (costSource !== "estimated" && costSource !== "unpriced")) return undefined
   return { ...entry, generationId, costSource }
 }
+
+/** Callers choose the ids of their requests: of a key's requests with one id it is of that which was under way. */
+export const isAttemptOf = (entry: UnsettledEntry, { keyId, latencyMillis, requestId, timeMillis }: RequestOutcome) =>
+  entry.requestId === requestId &&
+  entry.keyId === keyId &&
+  entry.timeMillis <= timeMillis &&
+  entry.timeMillis >= timeMillis - latencyMillis

@@ -201,8 +201,11 @@ export class LedgerStore {
        FROM rollup_totals t JOIN series s ON s.id = t.series GROUP BY s.model, s.category, s.source`
     )
     sums.setReturnArrays(true)
+    // As `isAttemptOf` tells which settlement is whose.
     const recent = this.#db.prepare(`SELECT ${requestColumns}, (
-         SELECT sum(cost_pico_usd - old_cost_pico_usd) FROM settlements WHERE request_id = requests.request_id
+         SELECT sum(s.cost_pico_usd - s.old_cost_pico_usd) FROM settlements s
+         WHERE s.request_id = requests.request_id AND s.key_id = requests.key_id
+           AND s.time BETWEEN requests.time - requests.latency_ms AND requests.time
        ) AS settled FROM requests ORDER BY id DESC LIMIT ?`)
     recent.setReadBigInts(true)
     return {

@@ -5,6 +5,7 @@
 import { Effect } from "effect"
 import type { HeaderFields } from "../http1/headerFields.ts"
 import { type Call, type Caller, failures } from "../http1/UpstreamConnection.ts"
+import type { AnswerFacts, AnswerSoFar } from "../ModelClient.ts"
 import type { Watchdog, Watched } from "../Watchdog.ts"
 
 /** Unread bytes at which the socket is paused. */
@@ -47,9 +48,11 @@ type Resume<A> = (effect: Effect.Effect<A, ExchangeError>) => void
  * The connection calls the `on…` methods; the reader calls `take`. Everything happens on one thread, so plain fields are
  * the whole synchronisation.
  */
-export class Exchange implements Caller, Watched {
+export class Exchange implements Caller, Watched, AnswerSoFar {
   status = 0
   headers: HeaderFields = {}
+  /** What its reader has found out about the answer. */
+  known: AnswerFacts | undefined
 
   readonly #watchdog: Watchdog["Service"]
   readonly #limits: ExchangeLimits
@@ -81,6 +84,21 @@ export class Exchange implements Caller, Watched {
   begin(call: (caller: Caller) => Call): void {
     this.#watchdog.watch(this)
     this.#call = call(this)
+  }
+
+  get succeeded(): boolean {
+    return this.status >= 200 && this.status < 300
+  }
+
+  /** OpenRouter's id of the answer, there before any of it is. */
+  get generationId(): string | undefined {
+    return this.headers["x-generation-id"]
+  }
+
+  facts(): AnswerFacts | undefined {
+    const { generationId } = this
+    const nothingYet = { complete: false, usage: undefined, answeredBy: undefined, generationId, textBytes: 0 }
+    return this.succeeded ? (this.known ?? nothingYet) : undefined
   }
 
   onSent(): void {

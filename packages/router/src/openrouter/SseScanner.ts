@@ -5,6 +5,7 @@
  * its bytes hold something to account for.
  */
 import { type Usage, usageOf } from "@llm-router/domain/Usage"
+import type { AnswerFacts } from "../ModelClient.ts"
 import { type Fields, fieldsOf, listOf, parseFields, stringOf } from "./json.ts"
 import { LineEnds } from "./LineEnds.ts"
 
@@ -62,10 +63,23 @@ const endsAtSeam = (carry: ReadonlyArray<Buffer>, chunk: Buffer): boolean => {
 const notable = /"finish_reason"\s*:(?:\s|data:)*"|"usage"\s*:(?:\s|data:)*\{|"error"|\[DONE\]/
 
 const eventField = "data:"
+/** Where one begins: no text in JSON has a line end. */
+const nextEventField = `\n${eventField}`
 
-/** Length of the text in a delta. */
-const textLengthOf = (delta: unknown): number =>
-  tokenFields.reduce((sum, name) => sum + (stringOf(fieldsOf(delta)[name])?.length ?? 0), 0)
+const bytesIn = (value: unknown): number => (typeof value === "string" ? Buffer.byteLength(value) : 0)
+
+const callBytes = (called: unknown): number =>
+  bytesIn(fieldsOf(called)["name"]) + bytesIn(fieldsOf(called)["arguments"])
+
+/** Bytes of the text in a delta or a message: what is said, thought and called. */
+export const textBytesOf = (delta: unknown): number => {
+  const fields = fieldsOf(delta)
+  let bytes = bytesIn(fields["content"]) + bytesIn(fields["refusal"]) + callBytes(fields["function_call"])
+  // A thought that comes under two names is one.
+  bytes += bytesIn(stringOf(fields["reasoning"]) ?? fields["reasoning_content"])
+  for (const call of listOf(fields["tool_calls"])) bytes += callBytes(fieldsOf(call)["function"])
+  return bytes
+}
 
 const isWholeEvent = (bytes: Buffer): boolean => {
   const lines = bytes.toString("utf8").split(/\r?\n/)
@@ -77,9 +91,11 @@ interface SseScannerOptions {
   readonly dropUsageChunk: boolean
   /** How many choices were asked for: each has a finish of its own. */
   readonly choices: number
+  /** Without one the events' own counts. */
+  readonly generationId?: string | undefined
 }
 
-export class SseScanner {
+export class SseScanner implements AnswerFacts {
   /** An event with content, reasoning or a tool call came. */
   sawToken = false
   /** Non-null once a `finish_reason` came. */
@@ -89,12 +105,11 @@ export class SseScanner {
   error: unknown
   usage: Usage | undefined
   /** The model that says it answers. */
-  model: string | undefined
-  /** The upstream's id of the answer. */
-  id: string | undefined
+  answeredBy: string | undefined
+  generationId: string | undefined
   /**
    * About how many bytes of text passed, to estimate the tokens of an answer that never reported them. What an event
-   * has around its text is taken from the first one.
+   * has around its text is taken from the first one, and from those that have less in all.
    */
   textBytes = 0
   tooLong = false
@@ -115,6 +130,7 @@ export class SseScanner {
     this.#dropUsageChunk = options.dropUsageChunk
     this.#choices = options.choices
     this.#finished = options.choices > 1 ? new Set() : undefined
+    this.generationId = options.generationId
   }
 
   /** Whether the answer came to an end that its receiver can take for one. */
@@ -160,11 +176,20 @@ export class SseScanner {
     if (!this.sawToken) return this.#passEach(events)
     // What is looked for is ASCII, so a byte may stand for a character.
     const text = events.toString("latin1")
-    let count = 0
-    for (let at = text.indexOf(eventField); at >= 0; at = text.indexOf(eventField, at + eventField.length)) count++
-    this.lastHadEvents = count > 0
-    this.textBytes += Math.max(0, events.length - count * this.#eventOverhead)
+    const begins = text.startsWith(eventField)
+    const next = begins ? 0 : text.indexOf(nextEventField)
+    this.lastHadEvents = next >= 0
+    if (this.lastHadEvents) this.#countText(text, begins ? 0 : next + 1)
     return notable.test(text) ? this.#passEach(events) : events
+  }
+
+  /** Comments before the first event are no text. */
+  #countText(text: string, first: number): void {
+    let count = 1
+    for (let at = text.indexOf(nextEventField, first); at >= 0; at = text.indexOf(nextEventField, at + 1)) count++
+    const length = text.length - first
+    this.#eventOverhead = Math.min(this.#eventOverhead, Math.floor(length / count))
+    this.textBytes += length - count * this.#eventOverhead
   }
 
   /** Goes through the events one by one; what is dropped splits the bytes that pass. */
@@ -174,12 +199,13 @@ export class SseScanner {
     let runStart = 0
     let eventStart = 0
     let data = ""
+    let dataStart = 0
     let at = 0
     while (at < events.length && !this.done && this.error === undefined) {
       const newline = events.indexOf(lineFeed, at)
       const lineEnd = newline > at && events[newline - 1] === carriageReturn ? newline - 1 : newline
       if (lineEnd === at) {
-        if (!this.#keeps(data)) {
+        if (!this.#keeps(data, newline + 1 - dataStart)) {
           kept.push(events.subarray(runStart, eventStart))
           runStart = newline + 1
         }
@@ -188,6 +214,7 @@ export class SseScanner {
         if (opening && this.sawToken) break
       } else if (events.toString("latin1", at, Math.min(at + eventField.length, lineEnd)) === eventField) {
         const text = events.toString("utf8", events[at + 5] === 0x20 ? at + 6 : at + 5, lineEnd)
+        if (data === "") dataStart = at
         data = data === "" ? text : `${data}\n${text}`
       }
       at = newline + 1
@@ -199,8 +226,8 @@ export class SseScanner {
     return kept.length === 1 && kept[0] !== undefined ? kept[0] : Buffer.concat(kept)
   }
 
-  /** Takes in one event's data; false when the event must not pass. */
-  #keeps(data: string): boolean {
+  /** Takes in one event's data, so long as it came; false when the event must not pass. */
+  #keeps(data: string, length: number): boolean {
     if (data === "") return true
     if (data.trim() === "[DONE]") {
       this.done = true
@@ -210,11 +237,11 @@ export class SseScanner {
     const event = parseFields(data)
     // Not ours to judge: the client reads what its upstream wrote.
     if (event === undefined) return true
+    this.#account(event)
     if (event["error"] !== undefined && event["error"] !== null) {
       this.error = event["error"]
       return false
     }
-    this.#account(event)
     const choices = listOf(event["choices"])
     // Behind the finish, choices that say nothing are usage's company; before it they may bring a role.
     const saysNothing = choices.length === 0 || (this.#allFinished && choices.every(isEmptyChoice))
@@ -222,8 +249,8 @@ export class SseScanner {
       const fields = fieldsOf(choice)
       if (!this.sawToken && hasToken(fields["delta"])) {
         this.sawToken = true
-        this.textBytes = textLengthOf(fields["delta"])
-        this.#eventOverhead = data.length - this.textBytes
+        this.textBytes = textBytesOf(fields["delta"])
+        this.#eventOverhead = length - this.textBytes
       }
       const reason = fields["finish_reason"]
       if (reason === "error") {
@@ -239,8 +266,8 @@ export class SseScanner {
   }
 
   #account(event: Fields): void {
-    if (typeof event["model"] === "string") this.model = event["model"]
-    if (typeof event["id"] === "string") this.id = event["id"]
+    if (typeof event["model"] === "string") this.answeredBy = event["model"]
+    this.generationId ??= stringOf(event["id"])
     if (event["usage"] !== undefined && event["usage"] !== null) this.usage = usageOf(event["usage"]) ?? this.usage
   }
 }

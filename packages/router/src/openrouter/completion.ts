@@ -6,15 +6,14 @@ import { usageOf } from "@llm-router/domain/Usage"
 import { Effect } from "effect"
 import type { AnswerFacts } from "../ModelClient.ts"
 import { reasonOf } from "./errors.ts"
-import { end } from "./Exchange.ts"
+import { end, type Exchange } from "./Exchange.ts"
 import { type Fields, fieldsOf, listOf, parseFields, stringOf } from "./json.ts"
-import { hasToken } from "./SseScanner.ts"
+import { hasToken, textBytesOf } from "./SseScanner.ts"
 import type { StreamAnswer } from "./stream.ts"
 
 export interface JsonAnswer {
   readonly _tag: "Json"
   readonly body: Buffer
-  readonly facts: AnswerFacts
 }
 
 interface CompletionOptions {
@@ -33,8 +32,7 @@ export const mayBeEmpty = (finishReason: unknown): boolean => emptyEnds.has(fini
 
 const invalid = (message: string): ModelErrorReason => ({ _tag: "InvalidOutput", message })
 
-const problemOf = (completion: Fields | undefined, options: CompletionOptions): ModelErrorReason | undefined => {
-  if (completion === undefined) return invalid("The upstream's answer is not a JSON object.")
+const problemOf = (completion: Fields, options: CompletionOptions): ModelErrorReason | undefined => {
   const { error } = completion
   if (error !== undefined && error !== null) {
     return reasonOf({ status: 200, retryAfterHeader: options.retryAfterHeader, error, nowMillis: options.nowMillis })
@@ -49,16 +47,19 @@ const problemOf = (completion: Fields | undefined, options: CompletionOptions): 
     : invalid("The upstream's answer is empty.")
 }
 
-const factsOf = (completion: Fields): AnswerFacts => ({
-  complete: true,
-  usage: usageOf(completion["usage"]),
-  answeredBy: stringOf(completion["model"]),
-  generationId: stringOf(completion["id"]),
-  textBytes: listOf(completion["choices"]).reduce<number>(
-    (sum, choice) => sum + (stringOf(fieldsOf(fieldsOf(choice)["message"])["content"])?.length ?? 0),
-    0
-  )
-})
+const textBytesIn = (completion: Fields): number =>
+  listOf(completion["choices"]).reduce<number>((sum, choice) => sum + textBytesOf(fieldsOf(choice)["message"]), 0)
+
+const factsOf = (completion: Fields, { generationId }: Exchange): AnswerFacts => {
+  const usage = usageOf(completion["usage"])
+  return {
+    complete: true,
+    usage,
+    answeredBy: stringOf(completion["model"]),
+    generationId: generationId ?? stringOf(completion["id"]),
+    textBytes: usage === undefined ? textBytesIn(completion) : 0
+  }
+}
 
 /** Clients of a stream put tool calls together by their index, which those of a whole answer need not have. */
 const deltaOf = (message: unknown): Fields => {
@@ -80,23 +81,23 @@ const chunksOf = (completion: Fields, wantsUsage: boolean): Buffer => {
   return Buffer.from(events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join(""))
 }
 
-/** The answer in a body, or why there is none. */
+/** The answer in the body of an exchange, or why there is none. */
 export const completionOf = (
+  exchange: Exchange,
   body: Buffer,
   options: CompletionOptions
 ): Effect.Effect<JsonAnswer | StreamAnswer, ModelErrorReason> => {
   if (body.length === 0) return Effect.fail(invalid("The upstream's answer is empty."))
   const completion = parseFields(body.toString("utf8"))
+  if (completion === undefined) return Effect.fail(invalid("The upstream's answer is not a JSON object."))
+  // What it reports to have cost counts, whatever is wrong with it.
+  exchange.known = factsOf(completion, exchange)
   const problem = problemOf(completion, options)
-  if (problem !== undefined || completion === undefined) {
-    return Effect.fail(problem ?? invalid("The upstream's answer is not a JSON object."))
-  }
-  const facts = factsOf(completion)
-  if (!options.asStream) return Effect.succeed({ _tag: "Json", body, facts })
+  if (problem !== undefined) return Effect.fail(problem)
+  if (!options.asStream) return Effect.succeed({ _tag: "Json", body })
   let left: Buffer | typeof end = chunksOf(completion, options.wantsUsage)
   return Effect.succeed({
     _tag: "Stream",
-    facts: () => facts,
     next: Effect.sync(() => {
       const next = left
       left = end

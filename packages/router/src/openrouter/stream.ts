@@ -3,7 +3,6 @@
  */
 import type { ModelErrorReason } from "@llm-router/domain/ModelError"
 import { Effect } from "effect"
-import type { AnswerFacts } from "../ModelClient.ts"
 import { mayBeEmpty } from "./completion.ts"
 import { reasonOf, tellable } from "./errors.ts"
 import { type Chunk, end, type Exchange, type ExchangeError, silence } from "./Exchange.ts"
@@ -11,8 +10,6 @@ import { SseScanner } from "./SseScanner.ts"
 
 export interface StreamAnswer {
   readonly _tag: "Stream"
-  /** What is known of the answer so far. */
-  readonly facts: () => AnswerFacts
   /**
    * The next bytes for the client, `silence` when nothing came for the keep-alive interval, or `end` after a complete
    * answer (`data: [DONE]` is the caller's to write). Fails when the stream breaks.
@@ -78,7 +75,9 @@ export const openStream = (
   exchange: Exchange,
   options: StreamOptions
 ): Effect.Effect<StreamAnswer, ModelErrorReason | ExchangeError> => {
-  const scanner = new SseScanner(options)
+  const { choices, dropUsageChunk } = options
+  const scanner = new SseScanner({ choices, dropUsageChunk, generationId: exchange.generationId })
+  exchange.known = scanner
   return Effect.map(readPrefix(exchange, scanner, options), (prefix) => {
     exchange.firstTokenSeen()
     let pending: Buffer | undefined = prefix.length > 0 ? prefix : undefined
@@ -120,16 +119,6 @@ export const openStream = (
       return scanner.done || upstreamEnded ? afterEnd() : read
     })
 
-    return {
-      _tag: "Stream",
-      next,
-      facts: () => ({
-        complete: scanner.complete,
-        usage: scanner.usage,
-        answeredBy: scanner.model,
-        generationId: scanner.id,
-        textBytes: scanner.textBytes
-      })
-    }
+    return { _tag: "Stream", next }
   })
 }
