@@ -116,6 +116,27 @@ it.effect("what a cut answer turned out to have cost counts within five seconds"
   })
 )
 
+it.effect(
+  "what a request under way has cost so far counts once when it has ended, and a settlement may give back",
+  () =>
+    Effect.gen(function* () {
+      const { ledger, limits, mend } = yield* limitsInTrouble
+      mend()
+      const left = Effect.andThen(TestClock.adjust("5 seconds"), refusalOf(limits))
+      const entry = { ...entryOf(usd(4)), outcome: "cut", costSource: "estimated", generationId: "gen-1" } as const
+      yield* withRequestScope((scope) =>
+        Effect.gen(function* () {
+          yield* limits.reserve(keyId, { worstCase: () => usd(5), spent: () => usd(4) }, scope)
+          ledger.appendAttempt(entry)
+          assert.include(yield* left, "; 6 USD are left.")
+        })
+      )
+      assert.include(yield* left, "; 6 USD are left.")
+      ledger.appendSettlement({ ...entry, entry, settledAtMillis: 0, cost: usd(1) })
+      assert.include(yield* left, "; 9 USD are left.")
+    })
+)
+
 it.effect("what was spent meanwhile counts once, beside what was spent before the start", () =>
   Effect.gen(function* () {
     const { ledger, limits, mend } = yield* limitsInTrouble

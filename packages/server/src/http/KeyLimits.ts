@@ -23,9 +23,14 @@ const betweenRecalls = Schedule.spaced("5 seconds")
 interface Account {
   /** Days since the epoch. */
   day: number
-  spent: PicoDollars
+  /** What the ledger had of the day when it was last asked, beside what was counted here. */
+  recalled: PicoDollars
+  /** What requests of this router have cost. */
+  own: PicoDollars
   reserved: PicoDollars
 }
+
+const spentOf = ({ own, recalled }: Account): PicoDollars => recalled + own
 
 /** A request that has its decision: what it may cost, and what it has cost. */
 interface Spending {
@@ -58,26 +63,32 @@ export class KeyLimits extends Context.Service<
         const day = today()
         let account = accounts.get(keyId)
         if (account === undefined) {
-          account = { day, spent: 0n, reserved: 0n }
+          account = { day, recalled: 0n, own: 0n, reserved: 0n }
           // As many as there are keys.
           accounts.set(keyId, account)
         }
         if (account.day !== day) {
           account.day = day
-          account.spent = 0n
+          account.recalled = 0n
+          account.own = 0n
         }
         return account
       }
 
-      /** What the ledger has of today, of other routers and of the time before the start too. */
+      /**
+       * What the ledger has of today, of other routers and of the time before the start too, and what settlements made
+       * of it. What is counted here meanwhile may be in its sum already: it counts twice until the next time.
+       */
       const recall = Effect.suspend(() => {
         const day = today()
+        const counted = new Map([...accounts.keys()].map((keyId) => [keyId, accountOf(keyId).own]))
         return Effect.map(ledger.spending(day), (byKey) => {
           if (today() !== day) return
           for (const [keyId, cost] of byKey) {
             const account = accountOf(keyId)
-            // What was spent here is in the ledger's sum, too, or will be when it is asked once more.
-            if (cost > account.spent) account.spent = cost
+            const others = cost - (counted.get(keyId) ?? 0n)
+            // Of a disk in trouble the sum lacks what waits for it.
+            if (ledger.status().state === "ok" || others > account.recalled) account.recalled = others
           }
         })
       })
@@ -112,7 +123,7 @@ export class KeyLimits extends Context.Service<
         },
         isSpent: (keyId) => {
           const budget = budgetOf(keyId)
-          return budget !== undefined && accountOf(keyId).spent >= budget
+          return budget !== undefined && spentOf(accountOf(keyId)) >= budget
         },
         reserve: (keyId, { spent, worstCase }, scope) => {
           const budget = budgetOf(keyId)
@@ -120,19 +131,19 @@ export class KeyLimits extends Context.Service<
           return Effect.suspend(() => {
             const account = accountOf(keyId)
             const amount = worstCase()
-            const isSpent = account.spent + amount > budget
-            if (!isSpent && account.spent + account.reserved + amount <= budget) {
+            const isSpent = spentOf(account) + amount > budget
+            if (!isSpent && spentOf(account) + account.reserved + amount <= budget) {
               account.reserved += amount
               scope.add(() => {
                 const settled = accountOf(keyId)
                 settled.reserved -= amount
-                settled.spent += spent()
+                settled.own += spent()
               })
               return Effect.void
             }
             // A classification that was paid for is spent, whatever becomes of its request.
-            account.spent += spent()
-            const left = budget > account.spent ? budget - account.spent : 0n
+            account.own += spent()
+            const left = budget > spentOf(account) ? budget - spentOf(account) : 0n
             const others = isSpent ? "" : ", which requests under way may need"
             return new OverLimit({
               code: "budget_exceeded",
