@@ -27,7 +27,7 @@ const withEtag = <S extends Schema.Top>(body: S) =>
 
 const CategoryInput = Schema.Struct({
   name: CategoryName,
-  models: Models,
+  models: Schema.optionalKey(Models),
   keywords: Schema.optionalKey(Keywords),
   description: Schema.optionalKey(Description),
   /** Requests that belong to the category: at most 50, of 1 to 2,000 characters each. An empty list takes them away. */
@@ -102,7 +102,12 @@ export class ConfigApi extends HttpApiGroup.make("config")
       payload: CategoryInput,
       success: [withEtag(CategoryStored), withEtag(CategoryStored.pipe(HttpApiSchema.status(201)))],
       error: refusals
-    }).annotateMerge(OpenApi.annotations({ summary: "Add (201) or change (200) a category" })),
+    }).annotateMerge(
+      OpenApi.annotations({
+        summary: "Add (201) or change (200) a category",
+        description: "A new category needs `models`. A change keeps what it leaves out as it is stored."
+      })
+    ),
     HttpApiEndpoint.post("setModels", "/config/model-mapping", {
       headers: conditional,
       payload: Schema.Struct({ category: Schema.String, models: Models }),

@@ -29,10 +29,10 @@ import {
 } from "./configFile.ts"
 import { type ConfigFileOptions, type ConfigSource, inMemory, openConfigFile } from "./configOnDisk.ts"
 
-/** Omitted fields keep what is stored; of a new category they are empty. */
+/** Omitted fields keep what is stored; a new category needs `models`, its other fields are empty. */
 export interface CategoryChange {
   readonly name: string
-  readonly models: ReadonlyArray<string>
+  readonly models?: ReadonlyArray<string> | undefined
   readonly keywords?: ReadonlyArray<string> | undefined
   readonly description?: string | undefined
   readonly examples?: ReadonlyArray<string> | undefined
@@ -203,9 +203,11 @@ const storeOf = (source: ConfigSource, lock: Semaphore.Semaphore): ConfigStore["
         ifMatch,
         Effect.fnUntraced(function* (config) {
           const stored = config.categories.get(input.name)
+          const models = input.models ?? stored?.models
+          if (models === undefined) return yield* invalidCategory("models", "required for a new category")
           const category = yield* categoryOf({
             name: input.name,
-            models: input.models,
+            models,
             keywords: input.keywords ?? stored?.keywords ?? [],
             description: input.description ?? stored?.description ?? "",
             examples: input.examples ?? stored?.examples ?? []

@@ -249,6 +249,8 @@ describe("changes", () => {
       const { category, created } = yield* store.setCategory({ name: "creative", models: ["a/b"] })
       assert.deepStrictEqual(category, { ...described, models: ["a/b"], builtin: false })
       assert.isFalse(created)
+      const worded = yield* store.setCategory({ name: "creative", keywords: ["novel"] })
+      assert.deepStrictEqual(worded.category, { ...category, keywords: ["novel"] })
       assert.deepStrictEqual((yield* store.setModels("code", ["a/b"])).category.models, ["a/b"])
       assert.isTrue(store.currentUnsafe().categories.get("code")?.builtin)
     }).pipe(Effect.provide(ConfigStore.layerMemory()))
@@ -281,6 +283,8 @@ describe("changes", () => {
       }
       const error = yield* Effect.flip(store.setCategory({ name: "fine", models: ["a/b", "x"] }))
       assert.deepInclude(error, { status: 400, param: "models[1]" })
+      const none = yield* Effect.flip(store.setCategory({ name: "fine", keywords: ["novel"] }))
+      assert.deepInclude(none, { status: 400, param: "models", message: "models: required for a new category" })
     }).pipe(Effect.provide(ConfigStore.layerMemory()))
   )
 

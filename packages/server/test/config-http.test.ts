@@ -54,6 +54,17 @@ describe("POST /config/category", () => {
     }).pipe(withServer())
   )
 
+  it.live("leaves alone what it leaves out, the chain too", () =>
+    Effect.gen(function* () {
+      yield* postJson("/config/category", { name: "creative", models, keywords: ["poem"], description: "Poetry" })
+      const { json, status } = yield* postJson("/config/category", { name: "creative", keywords: ["novel"] })
+      assert.strictEqual(status, 200)
+      assert.deepInclude(json, { models, keywords: ["novel"], description: "Poetry" })
+      const { json: builtin } = yield* postJson("/config/category", { name: "code", keywords: ["novel"] })
+      assert.deepInclude(builtin, { models: ["z-ai/glm-5", "openrouter/aurora-alpha", "openai/gpt-4o-mini"] })
+    }).pipe(withServer())
+  )
+
   it.live("is 201 when new and 200 when changed, and tells the stored category", () =>
     Effect.gen(function* () {
       const given = { name: "poems", models, keywords: [" Poem", "poem", "ode "], description: "Poetry" }

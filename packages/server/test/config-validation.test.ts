@@ -138,6 +138,15 @@ layer(testServer(), { excludeTestServices: true })("on one server", (shared) => 
   })
 })
 
+it.live("a field that must be there is called required", () =>
+  Effect.gen(function* () {
+    const without = (path: string, body: unknown) => Effect.map(postJson(path, body), ({ json }) => json.error.message)
+    assert.strictEqual(yield* without("/config/category", { models }), "name is required.")
+    assert.strictEqual(yield* without("/config/model-mapping", { category: "code" }), "models is required.")
+    assert.include(yield* without("/config/category", { name: "fine" }), "models: required for a new category")
+  }).pipe(withServer())
+)
+
 describe("what is just within the bounds is taken", () => {
   it.live("the longest of everything", () =>
     Effect.gen(function* () {

@@ -44,14 +44,19 @@ export const unrouted = (request: HttpServerRequest.HttpServerRequest) => {
 }
 
 const unknownField = "unknown field"
+const missingField = "missing field"
 const format = SchemaIssue.makeFormatterStandardSchemaV1({
-  leafHook: (leaf) => (leaf._tag === "UnexpectedKey" ? unknownField : SchemaIssue.defaultLeafHook(leaf))
+  leafHook: (leaf) => {
+    if (leaf._tag === "UnexpectedKey") return unknownField
+    return leaf._tag === "MissingKey" ? missingField : SchemaIssue.defaultLeafHook(leaf)
+  }
 })
 /** How much is told of a field's path, whose last name the caller may have made up. */
 const mostPathLength = 200
 
 const messageAbout = (param: string, what: string | undefined): string => {
   if (what === unknownField) return `Unknown field: ${param}`
+  if (what === missingField) return `${param} is required.`
   return param === "" ? "The request body must be a JSON object." : `Invalid value for ${param}: ${what}`
 }
 
@@ -59,7 +64,7 @@ const schemaProblem = (error: HttpApiError.HttpApiSchemaError): EdgeError => {
   const issue = format(error.cause.issue).issues[0]
   const found = (issue?.path ?? []).map((part) => (typeof part === "object" ? part.key : part))
   // An element that is not there is one too few of its list.
-  const tooFew = typeof found.at(-1) === "number" && issue?.message === "Missing key"
+  const tooFew = typeof found.at(-1) === "number" && issue?.message === missingField
   const path = tooFew ? found.slice(0, -1) : found
   const what = tooFew ? "too few values" : issue?.message
   const param = path
