@@ -4,7 +4,7 @@
  */
 import { spawnSync } from "node:child_process"
 import { createHash } from "node:crypto"
-import { existsSync, readdirSync, renameSync, rmSync, statSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs"
 import { enableCompileCache } from "node:module"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -31,10 +31,22 @@ const versionOfSources = () => {
   return hash.digest("hex").slice(0, 16)
 }
 
+/** Also while another router makes it. Node's own way (`recursive`) calls a file system that is read-only ENOENT. */
+const makeFolder = (folder) => {
+  try {
+    mkdirSync(folder)
+  } catch (error) {
+    if (!existsSync(folder)) throw error
+  }
+}
+
 /** Into a folder of its own, named when it is complete: another router may run from an earlier one, or build too. */
 const build = (folder) => {
   const unfinished = `${folder}.${process.pid}`
   try {
+    // The bundler's own word on a folder that cannot be written is a page long.
+    makeFolder(dist)
+    makeFolder(unfinished)
     const rolldown = fileURLToPath(new URL("./bin/cli.mjs", import.meta.resolve("rolldown/package.json")))
     const options = ["--config", "--logLevel", "silent", "--dir", unfinished]
     const { status, stderr } = spawnSync(process.execPath, [rolldown, ...options], { cwd: server, encoding: "utf8" })
