@@ -41,7 +41,7 @@ interface Upstream {
   readonly apiKey: Redacted.Redacted | undefined
 }
 
-const optionsOf = ({ settings, sources }: LoadedSettings, upstream: Upstream): RouterOptions => ({
+const optionsOf = (settings: Settings, upstream: Upstream): RouterOptions => ({
   upstream: {
     ...upstream,
     referer: settings.openrouterReferer,
@@ -79,8 +79,8 @@ const optionsOf = ({ settings, sources }: LoadedSettings, upstream: Upstream): R
     circuit: { failureThreshold: settings.circuitFailureThreshold, openMillis: settings.circuitOpenMillis }
   },
   ledger: {
-    // What the sandbox simulates does not belong among what was paid, unless someone gives it a file.
-    path: settings.routerSandbox && sources.LEDGER_PATH === "default" ? ":memory:" : settings.ledgerPath,
+    // What the sandbox simulates does not belong among what was paid.
+    path: settings.routerSandbox ? ":memory:" : settings.ledgerPath,
     retentionDays: settings.ledgerRetentionDays,
     queueEntries: settings.ledgerQueueEntries
   },
@@ -190,7 +190,9 @@ export const serverLayer = (loaded: LoadedSettings) => {
       })
     )
   )
-  const router = Layer.unwrap(Effect.map(upstreamOf(settings), (upstream) => routerLayer(optionsOf(loaded, upstream))))
+  const router = Layer.unwrap(
+    Effect.map(upstreamOf(settings), (upstream) => routerLayer(optionsOf(settings, upstream)))
+  )
   const bounds = Layer.mergeAll(
     Layer.succeed(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(otherBodyBytes(settings.routerMaxBodyBytes))),
     // Spans are made by hand; the framework's would double the cost of a request.

@@ -109,9 +109,15 @@ export const settingsTable = {
     "What one client key may spend per day (UTC); a request that may go over it is answered 429 with Retry-After"
   ),
   routerAllowAnonymous: setting("ROUTER_ALLOW_ANONYMOUS", boolean, false, "Serve other machines without keys"),
-  routerSandbox: setting("ROUTER_SANDBOX", boolean, false, "Answer from simulated models, at no cost", {
-    commandLine: { flag: "--sandbox" }
-  }),
+  routerSandbox: setting(
+    "ROUTER_SANDBOX",
+    boolean,
+    false,
+    "Answer from simulated models, at no cost; the ledger is in memory, whatever LEDGER_PATH says",
+    {
+      commandLine: { flag: "--sandbox" }
+    }
+  ),
   routerConfigPath: setting(
     "ROUTER_CONFIG_PATH",
     filePath,

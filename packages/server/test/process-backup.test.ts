@@ -3,6 +3,7 @@ import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { assert, describe, it } from "@effect/vitest"
+import { FakeOpenRouter } from "@llm-router/testing/FakeOpenRouter"
 import { Effect } from "effect"
 import { run, started, workingDirectory } from "./routerProcess.ts"
 
@@ -10,8 +11,13 @@ describe("backup", () => {
   it.live("copies what was committed while the router runs", () =>
     Effect.gen(function* () {
       const directory = yield* workingDirectory
-      const env = { LEDGER_PATH: "./ledger.sqlite" }
-      const { url } = yield* started({ directory, env, args: ["--sandbox"] })
+      const upstream = yield* FakeOpenRouter
+      const env = {
+        LEDGER_PATH: "./ledger.sqlite",
+        OPENROUTER_API_KEY: "sk-or-v1-test-key-0123456789abcdef",
+        OPENROUTER_BASE_URL: upstream.url
+      }
+      const { url } = yield* started({ directory, env })
       const body = JSON.stringify({ messages: [{ role: "user", content: "hello" }] })
       const headers = { "content-type": "application/json", "x-request-id": "before-the-backup" }
       yield* Effect.promise(() => fetch(`${url}/v1/chat/completions`, { method: "POST", headers, body }))
@@ -21,7 +27,7 @@ describe("backup", () => {
       const [row] = copy.prepare("SELECT request_id FROM requests").all()
       copy.close()
       assert.strictEqual(row?.["request_id"], "before-the-backup")
-    })
+    }).pipe(Effect.provide(FakeOpenRouter.layer))
   )
 
   it.live.each<readonly [when: string, args: ReadonlyArray<string>, reason: RegExp]>([

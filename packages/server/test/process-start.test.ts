@@ -1,5 +1,5 @@
 /** How the process starts, and what it says when it cannot (spec 10). */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
@@ -20,11 +20,13 @@ const json = (url: string, init: RequestInit = {}) =>
     return { status: response.status, headers: response.headers, json: JSON.parse(await response.text()) }
   })
 
-const chatBody = (more: object = {}) => ({
+const posted = (body: object) => ({
   method: "POST",
   headers: { "content-type": "application/json" },
-  body: JSON.stringify({ messages: [{ role: "user", content: "hello" }], ...more })
+  body: JSON.stringify(body)
 })
+
+const chatBody = (more: object = {}) => posted({ messages: [{ role: "user", content: "hello" }], ...more })
 
 const takenPort = Effect.acquireRelease(
   Effect.callback<{ port: number; close: () => void }>((resume) => {
@@ -231,6 +233,21 @@ it.live("without a key it starts, decides, and says what to do", () =>
 )
 
 describe("--sandbox", () => {
+  it.live("keeps its ledger in memory, wherever the real one is, and its configuration in the real file", () =>
+    Effect.gen(function* () {
+      const directory = yield* workingDirectory
+      const env = { LEDGER_PATH: "./ledger.sqlite", ROUTER_CONFIG_PATH: "./mine.json" }
+      const { banner, url } = yield* started({ directory, env, args: ["--sandbox"] })
+      assert.match(banner, /ledger +memory/)
+      assert.strictEqual((yield* json(`${url}/v1/chat/completions`, chatBody())).status, 200)
+      assert.strictEqual((yield* json(`${url}/usage`)).json.totals.requests, 1)
+      const drill = posted({ name: "drill", models: ["a/one"] })
+      assert.strictEqual((yield* json(`${url}/config/category`, drill)).status, 201)
+      assert.isFalse(existsSync(join(directory, "ledger.sqlite")))
+      assert.isTrue(existsSync(join(directory, "mine.json")))
+    })
+  )
+
   it.live("answers whole and streamed, falls back from models that fail, and says what it is in every response", () =>
     Effect.gen(function* () {
       const { url } = yield* startWith({ args: ["--sandbox"] })
@@ -240,11 +257,7 @@ describe("--sandbox", () => {
       const streamed = yield* Effect.promise(() => fetch(`${url}/v1/chat/completions`, chatBody({ stream: true })))
       const events = yield* Effect.promise(() => streamed.text())
       assert.include(events, "data: [DONE]")
-      yield* json(`${url}/config/category`, {
-        method: "POST",
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify({ name: "drill", models: ["a/fail-always", "b/two"] })
-      })
+      yield* json(`${url}/config/category`, posted({ name: "drill", models: ["a/fail-always", "b/two"] }))
       const rescued = yield* json(`${url}/v1/chat/completions`, chatBody({ model: "drill" }))
       assert.strictEqual(rescued.headers.get("x-router-model"), "b/two")
       assert.strictEqual(rescued.headers.get("x-router-sandbox"), "true")
