@@ -1,4 +1,4 @@
-/** What a user wants to know when the router has started: where it is, what it does, what is missing. */
+/** What a user wants to know when the router has started: what is amiss, then where it is and what it does. */
 import type { RouterConfig } from "@llm-router/domain/RouterConfig"
 import { ConfigStore } from "@llm-router/router/ConfigStore"
 import { CostLedger } from "@llm-router/router/CostLedger"
@@ -11,7 +11,7 @@ import { ServerSettings } from "./ServerSettings.ts"
 const unknownCategory = ({ categories }: RouterConfig, name: string): ReadonlyArray<string> =>
   categories.has(name)
     ? []
-    : [`  unknown  DEFAULT_CATEGORY: there is no category ${name}; until there is, conversation takes its place`]
+    : [`DEFAULT_CATEGORY: there is no category ${name}; until there is, conversation takes its place.`]
 
 export const announced = Layer.effectDiscard(
   Effect.gen(function* () {
@@ -24,7 +24,14 @@ export const announced = Layer.effectDiscard(
     const width = Math.max(...categories.map(({ name }) => name.length))
     const missing = client.configured
       ? []
-      : ["  missing  OPENROUTER_API_KEY: chat completions answer 503 until it is set (or try --sandbox)"]
+      : ["OPENROUTER_API_KEY is missing: chat completions answer 503 until it is set (or try --sandbox)."]
+    const amiss = [
+      ...missing,
+      ...unknownCategory(store.currentUnsafe(), settings.defaultCategory),
+      ...misspelt.map(({ meant, name, place }) => `${name} in ${place} is no setting: is ${meant} meant?`)
+    ]
+    // Whoever waits for the banner has all that is amiss before it.
+    yield* Effect.forEach(amiss, (line) => Effect.logWarning(line), { discard: true })
     yield* Effect.logInfo(
       [
         `LLM Router ${version} listens on ${HttpServer.formatAddress(address)}`,
@@ -34,10 +41,7 @@ export const announced = Layer.effectDiscard(
             `  ${index === 0 ? "chains" : "      "}   ${name.padEnd(width)}  ${models.join(" → ")}`
         ),
         `  config   ${store.path}`,
-        `  ledger   ${ledger.location}`,
-        ...missing,
-        ...unknownCategory(store.currentUnsafe(), settings.defaultCategory),
-        ...misspelt.map(({ meant, name }) => `  unknown  ${name} in .env is no setting: is ${meant} meant?`)
+        `  ledger   ${ledger.location}`
       ].join("\n")
     )
   })

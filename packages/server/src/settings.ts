@@ -21,7 +21,7 @@ export type SettingSources = Readonly<Record<SettingName, SettingSource>>
 export interface LoadedSettings {
   readonly settings: Settings
   readonly sources: SettingSources
-  /** Names in `.env` that are like a setting's and are none. */
+  /** Names that are like a setting's and are none. */
   readonly misspelt: ReadonlyArray<MisspeltName>
 }
 
@@ -148,7 +148,7 @@ export const loadSettings = (from: {
   const result = {
     settings: loaded,
     sources,
-    misspelt: misspeltIn(Object.keys(dotEnv), knownNames)
+    misspelt: misspeltIn({ environment: Object.keys(from.env), dotEnv: Object.keys(dotEnv) }, knownNames)
   } as unknown as LoadedSettings
   problems.push(...conflictsIn(result.settings, (...names) => !names.some((name) => wrong.has(name))))
   return problems.length > 0 ? Result.fail(new SettingsError({ problems })) : Result.succeed(result)

@@ -71,14 +71,31 @@ describe("the banner", () => {
     })
   )
 
-  it.live("asks about names in .env that are like a setting's and are none", () =>
+  it.live("asks about names that are like a setting's and are none", () =>
     Effect.gen(function* () {
       const directory = yield* workingDirectory
       writeFileSync(join(directory, ".env"), "OPENROUTER_KEY=sk-or-v1-abc\nPORTT=1\nPGHOST=db\nLOG_LEVEL=info\n")
-      const { banner } = yield* started({ directory })
+      const { banner } = yield* started({ directory, env: { ROUTER_API_KEY: "abc" } })
       assert.include(banner, "OPENROUTER_KEY in .env is no setting: is OPENROUTER_API_KEY meant?")
+      assert.include(banner, "ROUTER_API_KEY in the environment is no setting: is ROUTER_API_KEYS meant?")
       assert.include(banner, "PORTT in .env is no setting: is PORT meant?")
       assert.notMatch(banner, /PGHOST|is no setting: is LOG_LEVEL|sk-or-v1/)
+    })
+  )
+
+  it.live("comes after a warning for each thing that is amiss", () =>
+    Effect.gen(function* () {
+      const { banner } = yield* startWith({ env: { ROUTER_API_KEY: "abc", DEFAULT_CATEGORY: "nope" } })
+      const lines = banner.trim().split("\n")
+      assert.deepStrictEqual(
+        lines.map((line) => JSON.parse(line)).map(({ level, message }) => [level, message.split(" ")[0]]),
+        [
+          ["WARN", "OPENROUTER_API_KEY"],
+          ["WARN", "DEFAULT_CATEGORY:"],
+          ["WARN", "ROUTER_API_KEY"],
+          ["INFO", "LLM"]
+        ]
+      )
     })
   )
 

@@ -257,6 +257,31 @@ describe("what is wrong", () => {
   })
 })
 
+describe("names that are no settings", () => {
+  it.each<readonly [name: string, meant: string | undefined]>([
+    ["ROUTER_API_KEY", "ROUTER_API_KEYS"],
+    ["router_api_keys", "ROUTER_API_KEYS"],
+    ["OPENROUTER_KEY", "OPENROUTER_API_KEY"],
+    ["UPSTREAM_IDLE_TIMEOUT", "UPSTREAM_IDLE_TIMEOUT_MS"],
+    ["LEDGER_PAHT", "LEDGER_PATH"],
+    ["CIRCUIT_OPEN_MILLIS", undefined],
+    ["ROUTER_SERVICE_HOST", undefined],
+    ["ROUTER_CONFIG_FILE", undefined],
+    ["OTEL_SERVICE_NAMES", undefined],
+    ["LOG_LEVELS", undefined],
+    ["HOSTS", undefined]
+  ])("%s in the environment: %s is meant", (name, meant) => {
+    const { misspelt } = loaded({ env: { [name]: "1" } })
+    expect(misspelt).toEqual(meant === undefined ? [] : [{ name, meant, place: "the environment" }])
+  })
+
+  it("are asked about in .env however they begin", () => {
+    expect(loaded({ dotEnv: "LOG_LEVELS=info" }).misspelt).toEqual([
+      { name: "LOG_LEVELS", meant: "LOG_LEVEL", place: ".env" }
+    ])
+  })
+})
+
 describe("a host that other machines can reach", () => {
   it.each(["0.0.0.0", "::", "192.168.1.2", "example.org", "127.evil.example"])(
     "is refused without keys: %s",
