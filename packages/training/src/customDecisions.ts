@@ -24,7 +24,8 @@ export const classifierBy = (weights: Weights, frequencies: WordFrequencies) =>
     Layer.provideMerge(Watchdog.layer)
   )
 
-const asker = { requestId: "", keyId: "", traceHeaders: {}, spent: 0n }
+/** Whoever measures. */
+export const asker = { requestId: "", keyId: "", traceHeaders: {}, spent: 0n }
 
 export interface SaidOf {
   /** What is unsure goes to `conversation`, the default category. */

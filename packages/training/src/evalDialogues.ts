@@ -2,7 +2,6 @@
  * `pnpm eval:dialogues`: the share of turns with the right category, with and without the conversation's context.
  * `--wrong` lists the turns that are wrong with it.
  */
-import { classifyByKeywords } from "@llm-router/router/classifiers/keywords"
 import { Console, Effect } from "effect"
 import { dialogues, type Sending } from "./dialogues.ts"
 import {
@@ -13,8 +12,7 @@ import {
   type ScoredTurn,
   scoredTurns
 } from "./dialogueScores.ts"
-
-const classifiers: ReadonlyArray<LocalClassifier> = [{ source: "keywords", classify: classifyByKeywords }]
+import { byKeywords, shippedEmbedded } from "./localClassifiers.ts"
 
 const catalogues: ReadonlyArray<readonly [Catalogue, string]> = [
   [builtinCatalogue, "the built-in categories"],
@@ -56,7 +54,7 @@ const report = Effect.fnUntraced(function* (catalogue: Catalogue, classifier: Lo
 await Effect.runPromise(
   Effect.gen(function* () {
     yield* Console.log("Right turns: of all, of the first ones, of the later ones; switches in tool loops.")
-    for (const classifier of classifiers) {
+    for (const classifier of [byKeywords, yield* shippedEmbedded]) {
       for (const [catalogue, title] of catalogues) {
         yield* Console.log(`${classifier.source}, ${title}`)
         yield* report(catalogue, classifier)
