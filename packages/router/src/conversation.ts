@@ -91,13 +91,19 @@ const begun = ({ classification, source }: Verdict): TurnInContext | undefined =
   }
 }
 
-/** A turn that says nothing by itself, by the verdict on the message that it goes on with. */
+/**
+ * A turn that says nothing by itself, by the verdict on the message that it goes on with. What was seen there, and how
+ * much of it, is told as that message's: its places are none in this one.
+ */
 export const resumed = (verdict: Verdict): TurnInContext | undefined => {
   const turn = begun(verdict)
   if (turn === undefined) return undefined
-  const { category, reasons } = turn.classification
-  const reason = `follow-up of a ${category} conversation`
-  return { ...turn, classification: { ...turn.classification, reasons: [...reasons, reason] } }
+  const { matches: _, ...classification } = turn.classification
+  const reasons = [
+    `follow-up of a ${classification.category} conversation`,
+    ...classification.reasons.map((reason) => `of the message it goes on with: ${reason}`)
+  ]
+  return { ...turn, classification: { ...classification, reasons } }
 }
 
 /** A turn that says nothing by itself: no classifier need be asked. */

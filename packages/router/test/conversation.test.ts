@@ -1,6 +1,6 @@
 import type { Classification } from "@llm-router/domain/Decision"
 import { describe, expect, it } from "vitest"
-import { type Conversation, inContext, type Verdict } from "../src/conversation.ts"
+import { type Conversation, inContext, resumed, type Verdict } from "../src/conversation.ts"
 import type { Leaning } from "../src/followUps.ts"
 
 const verdict = (category: string, confidence: number, more: Partial<Classification> = {}): Verdict => ({
@@ -87,6 +87,15 @@ describe("a turn in its conversation", () => {
     const matches = [{ category: "code", keyword: "python", position: 3 }]
     const [, turn] = converse([code, [verdict("code", 0.7, { matches }), "standalone"]])
     expect(turn?.classification).toMatchObject({ confidence: 0.7, matches })
+  })
+
+  it("tells what was seen in the message that it goes on with as that message's", () => {
+    const matches = [{ category: "code", keyword: "python", position: 3 }]
+    expect(resumed(verdict("code", 0.99, { matches }))?.classification).toEqual({
+      category: "code",
+      confidence: 0.99,
+      reasons: ["follow-up of a code conversation", "of the message it goes on with: saw code"]
+    })
   })
 
   it("weighs candidates: one that is nearly as likely hardly leaves", () => {
