@@ -84,14 +84,16 @@ export const builtinCategories: ReadonlyArray<Category> = [
       reply with, say hello, nice to meet you, talk to you, i think, i like, i love, i agree, do you, did you,
       are you, were you, have you, would you like, can you speak, you are, you're, you, your, yourself,
       what did you, why are you, why do you, where do you, interesting, funny, bored, boring, tired, fun fact,
-      did you know, movie, music, dog, cat, really, true, not really, bonjour, bonsoir, salut, coucou,
-      bonne nuit, bonne journée, bonne soirée, au revoir, à bientôt, à demain, merci, merci beaucoup,
+      did you know, movie, music, dog, cat, really, true, not really, how do you say,
+      bonjour, bonsoir, salut, coucou, bonne nuit, bonne journée, bonne soirée,
+      au revoir, à bientôt, à demain, merci, merci beaucoup,
       s'il te plaît, s'il vous plaît, désolé, désolée, oui, non, d'accord, ça va, comment vas-tu, comment ça va,
       comment allez-vous, comment t'appelles-tu, comment tu t'appelles, quel âge as-tu, quel est ton,
       quelle est ta, quels sont tes, qui es-tu, qui êtes-vous, es-tu, as-tu, êtes-vous, avez-vous, tu es, tu as,
       vous êtes, peux-tu parler, tu, toi, ton, ta, tes, vous, votre, t'aime, je t'aime, je suis, j'aime,
-      que fais-tu, pourquoi tu, d'où viens-tu, où habites-tu, pourquoi es-tu, blague, raconte-moi, météo,
-      préféré, préférée, content, contente, triste, ennuie, ami, amie, génial, super, rigolo, drôle, bravo
+      comment dit-on, comment on dit, que fais-tu, pourquoi tu, d'où viens-tu, où habites-tu, pourquoi es-tu, blague,
+      raconte-moi, météo, préféré, préférée, content, contente, triste, ennuie, ami, amie, génial, super, rigolo,
+      drôle, bravo
     `),
     description: "Greetings, small talk, opinions, short everyday questions and answers",
     builtin: true
