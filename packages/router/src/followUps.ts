@@ -1,6 +1,7 @@
 /**
  * How much a message leans on what was said before it, by its words alone: English, French, Spanish, German.
  */
+import { statesTask } from "./ownTask.ts"
 
 /**
  * `continuation`: too short to tell ("ok", "why?", "et en français ?"); `followUp`: short, or begins as if in the middle;
@@ -28,11 +29,16 @@ const wordCount = (text: string): number => text.split(/\s+/).filter((word) => /
 const fits = (text: string, limit: { readonly words: number; readonly characters: number }): boolean =>
   text.length <= limit.characters && wordCount(text) <= limit.words
 
-/** Short words lean on the conversation unless they `tell`: "a poem" and "fix the bug" say what they are about. */
+/**
+ * Short words lean on the conversation unless they `tell` ("a poem" and "fix the bug" say what they are about) or state a
+ * task of their own ("tell me a joke").
+ */
 export const leaningOf = (text: string, tells: (text: string) => boolean): Leaning => {
   if (newTopic.test(text)) return "newTopic"
-  if (fits(text, continuation)) return tells(text) ? "standalone" : "continuation"
-  if (fits(text, shortMessage)) return tells(text) ? "standalone" : "followUp"
+  if (fits(text, shortMessage)) {
+    if (tells(text) || statesTask(text)) return "standalone"
+    return fits(text, continuation) ? "continuation" : "followUp"
+  }
   const goesOn = fits(text, longestFollowUp) && opening.test(text) && !secondSentence.test(text)
   return goesOn && !tells(text) ? "followUp" : "standalone"
 }
