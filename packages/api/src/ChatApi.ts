@@ -2,12 +2,19 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { ClientAccess } from "./Authorization.ts"
-import { ChatCompletion, ChatCompletionRequest, errorWith, ModelList } from "./OpenAi.ts"
+import { ChatCompletion, ChatCompletionRequest, errorWith, Model, ModelList } from "./OpenAi.ts"
 
 const completion = {
   payload: ChatCompletionRequest,
   success: [ChatCompletion, HttpApiSchema.StreamUint8Array({ contentType: "text/event-stream" })],
   error: [400, 404, 413, 415, 422, 429, 502, 503, 504].map(errorWith)
+} as const
+
+/** The router's wildcard takes the path before it too: an id in one piece is all `provider`. */
+const model = {
+  params: { provider: Schema.String, "*": Schema.optionalKey(Schema.String) },
+  success: Model,
+  error: errorWith(404)
 } as const
 
 const PlannedModel = Schema.Struct({
@@ -59,7 +66,14 @@ export class ChatApi extends HttpApiGroup.make("chat")
       OpenApi.annotations({ summary: "Dry run: the decision for a request and why; no model is called" })
     ),
     HttpApiEndpoint.get("models", "/v1/models", { success: ModelList }),
-    HttpApiEndpoint.get("modelsAlias", "/models", { success: ModelList })
+    HttpApiEndpoint.get("modelsAlias", "/models", { success: ModelList }),
+    HttpApiEndpoint.get("model", "/v1/models/:provider/*", model).annotateMerge(
+      OpenApi.annotations({
+        summary: "One model of the list",
+        description: "An id without a slash, such as `router`, or with a percent-encoded one stands alone."
+      })
+    ),
+    HttpApiEndpoint.get("modelAlias", "/models/:provider/*", model)
   )
   .middleware(ClientAccess)
   .annotateMerge(OpenApi.annotations({ title: "Chat", description: "OpenAI-compatible endpoints" })) {}

@@ -62,7 +62,7 @@ export const ChatCompletion = Schema.Record(Schema.String, Schema.Unknown).annot
   description: "The upstream's completion, byte for byte"
 })
 
-const Model = Schema.Struct({
+export const Model = Schema.Struct({
   id: Schema.String,
   object: Schema.Literal("model"),
   created: Schema.Int,

@@ -14,7 +14,7 @@ import OpenAI, {
   RateLimitError
 } from "openai"
 import { describe } from "vitest"
-import { setChain, TestServer, withServer } from "./harness.ts"
+import { getJson, setChain, TestServer, withServer } from "./harness.ts"
 
 type Streamed = OpenAI.ChatCompletionChunk
 
@@ -365,6 +365,25 @@ describe("a client that aborts", () => {
     }).pipe(withServer(patient))
   )
 })
+
+it.live("retrieves each model of the list, and no other", () =>
+  Effect.gen(function* () {
+    const { data } = yield* ask((openai) => openai.models.list())
+    for (const entry of data) {
+      expect(yield* ask((openai) => openai.models.retrieve(entry.id))).toEqual(entry)
+      expect(yield* getJson(`/v1/models/${entry.id}`)).toEqual(entry)
+      expect(yield* getJson(`/models/${entry.id}?x=1`)).toEqual(entry)
+    }
+    for (const id of ["a/nothing", "router/nothing", "code/", "é"]) {
+      const { error } = yield* getJson(`/v1/models/${id}`)
+      expect(error).toMatchObject({ code: "model_not_found", type: "invalid_request_error", param: "model" })
+    }
+    const error = yield* Effect.flip(
+      Effect.flatMap(client, (openai) => Effect.tryPromise(() => openai.models.retrieve("a/nothing")))
+    )
+    expect(error.cause).toMatchObject({ status: 404, code: "model_not_found" })
+  }).pipe(withServer())
+)
 
 it.live("lists the router, its categories and the models of the chains", () =>
   Effect.gen(function* () {

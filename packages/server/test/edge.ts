@@ -10,6 +10,8 @@ export const surface: ReadonlyArray<readonly [path: string, pattern: string, met
   ["/chat/completions", "/chat/completions", ["POST"]],
   ["/v1/models", "/v1/models", ["GET"]],
   ["/models", "/models", ["GET"]],
+  ["/v1/models/z-ai/glm-5", "/v1/models/{provider}/{model}", ["GET"]],
+  ["/models/z-ai%2Fglm-5", "/models/{provider}/{model}", ["GET"]],
   ["/v1/route", "/v1/route", ["POST"]],
   ["/health", "/health", ["GET"]],
   ["/health/live", "/health/live", ["GET"]],

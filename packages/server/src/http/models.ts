@@ -2,11 +2,16 @@
 import type { ModelList } from "@llm-router/api/OpenAi"
 import { modelsOf, type RouterConfig } from "@llm-router/domain/RouterConfig"
 import { decimalOf } from "@llm-router/domain/Money"
+import { NotFound } from "@llm-router/domain/RouterError"
 import { ConfigStore } from "@llm-router/router/ConfigStore"
 import { ModelCatalogue } from "@llm-router/router/ModelCatalogue"
 import { pricesUnder } from "@llm-router/router/pricing"
 import { Effect } from "effect"
+import { HttpServerResponse } from "effect/http"
 import { ServerSettings } from "../ServerSettings.ts"
+import { errorResponse, wireErrorOf } from "./errors.ts"
+
+type Models = typeof ModelList.Type
 
 export const modelList = Effect.gen(function* () {
   const store = yield* ConfigStore
@@ -28,7 +33,7 @@ export const modelList = Effect.gen(function* () {
     }
   }
 
-  return Effect.map(store.current, (config): typeof ModelList.Type => ({
+  return Effect.map(store.current, (config): Models => ({
     object: "list",
     data: [
       model("router", "llm-router"),
@@ -37,3 +42,12 @@ export const modelList = Effect.gen(function* () {
     ]
   }))
 })
+
+/** The model of this id, as the list has it; else the error's envelope. */
+export const oneOf = (list: Effect.Effect<Models>, id: string) =>
+  Effect.map(list, ({ data }) => {
+    const found = data.find((model) => model.id === id)
+    if (found !== undefined) return HttpServerResponse.jsonUnsafe(found)
+    const message = `There is no model ${JSON.stringify(id.slice(0, 200))}. GET /v1/models lists what there is.`
+    return errorResponse(wireErrorOf(new NotFound({ message, param: "model", code: "model_not_found" })))
+  })
