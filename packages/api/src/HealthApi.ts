@@ -33,5 +33,9 @@ export class HealthApi extends HttpApiGroup.make("health").add(
   ),
   HttpApiEndpoint.get("ready", "/health/ready", {
     success: [ProbeView, ProbeView.pipe(HttpApiSchema.status(503))]
-  }).annotateMerge(OpenApi.annotations({ summary: "Everything is up and the process is not shutting down" }))
+  }).annotateMerge(
+    OpenApi.annotations({
+      summary: "Whether the process takes requests, whatever its upstreams do; 503 while it stops"
+    })
+  )
 ) {}
