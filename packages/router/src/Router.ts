@@ -222,7 +222,7 @@ export class Router extends Context.Service<
             return yield* planOf(decision, chainOf(decision, request), request, { circuits, prices })
           }),
           route: Effect.fnUntraced(function* (request, scope, arrival) {
-            const startedAt = now()
+            const [startedAt, requestDue] = [now(), monotonic() + settings.requestTimeoutMillis]
             const config = store.currentUnsafe()
             metrics.configured(config)
             const told = new RequestTelemetry(metrics, arrival)
@@ -245,7 +245,7 @@ export class Router extends Context.Service<
               firstTokenMillis: settings.firstTokenTimeoutMillis,
               idleMillis: settings.idleTimeoutMillis,
               keepAliveMillis: settings.keepAliveMillis,
-              requestDue: monotonic() + settings.requestTimeoutMillis
+              requestDue
             }
             const context = { request, config, decision, trail, ownsModels, sessionId, limits, scope, told }
             const opened: Effect.Effect<MeteredAnswer, RouteError> = client.configured

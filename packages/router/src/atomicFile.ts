@@ -177,36 +177,44 @@ const takeLock = async (lock: string): Promise<boolean> => {
 
 const removed = (lock: string): Promise<void> => fs.rm(lock, { force: true }).catch(() => undefined)
 
+const release = (lock: string): Promise<void> => {
+  held.delete(lock)
+  return removed(lock)
+}
+
 /** Reads and replaces the file while no other process does: whoever made the lock beside it, which goes with the change. */
 export const alone = <A, E, R>(path: string, change: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.acquireUseRelease(
-    Effect.promise(() => lockOf(path)).pipe(
-      Effect.tap((lock) =>
-        Effect.promise(() => takeLock(lock)).pipe(
-          Effect.repeat({
-            until: (isOurs) => isOurs,
-            schedule: Schedule.spaced(Duration.millis(retryMillis)),
-            times: mostRetries
-          })
-        )
+    Effect.gen(function* () {
+      const lock = yield* Effect.promise(() => lockOf(path))
+      const isOurs = yield* Effect.promise(() => takeLock(lock)).pipe(
+        Effect.repeat({
+          until: (taken) => taken,
+          schedule: Schedule.spaced(Duration.millis(retryMillis)),
+          times: mostRetries
+        })
       )
-    ),
+      return isOurs ? lock : undefined
+    }),
     () => change,
-    (lock) =>
-      Effect.promise(() => {
-        held.delete(lock)
-        return removed(lock)
-      })
+    (lock) => (lock === undefined ? Effect.void : Effect.promise(() => release(lock)))
   )
 
-/** Removes what a process that was killed while it replaced this file left behind, and not what one is about to. */
+/**
+ * Removes what a process that was killed while it replaced this file left behind. Where another is about to replace it
+ * nothing is removed: a start does not wait for that.
+ */
 export const removeLeftovers = (path: string): Effect.Effect<void> =>
-  alone(
-    path,
-    Effect.tryPromise(async () => {
+  Effect.tryPromise(async () => {
+    const lock = await lockOf(path)
+    // The first try may only have taken away a lock that was left.
+    if (!(await takeLock(lock)) && !(await takeLock(lock))) return
+    try {
       const target = await targetOf(path)
       const directory = dirname(target)
       const names = (await fs.readdir(directory)).filter((name) => isTemporaryOf(basename(target), name))
       await Promise.all(names.map((name) => fs.rm(join(directory, name), { force: true })))
-    }).pipe(Effect.ignore)
-  )
+    } finally {
+      await release(lock)
+    }
+  }).pipe(Effect.ignore)

@@ -116,6 +116,17 @@ describe("start", () => {
     })
   )
 
+  it.live("does not wait for a lock that is another machine's, nor removes what that is about to put in place", () =>
+    Effect.gen(function* () {
+      const path = yield* newPath
+      const theirs = `.router_config.json.${crypto.randomUUID()}.tmp`
+      fs.writeFileSync(join(dirname(path), theirs), "{")
+      fs.symlinkSync("elsewhere 1", join(dirname(path), ".router_config.json.lock"))
+      yield* Effect.timeout(open(path), "5 seconds")
+      assert.include(filesBeside(path), theirs)
+    })
+  )
+
   it.effect("removes what a killed process left, and nothing else", () =>
     Effect.gen(function* () {
       const path = yield* newPath

@@ -83,11 +83,22 @@ describe("of two choices", () => {
   const choice = (index: number, fields: object, finish: string | null = null) =>
     event({ id: "g", model: "m", choices: [{ index, delta: fields, finish_reason: finish }] })
   const opened = choice(0, { content: "a" }) + choice(1, { content: "b" })
+  const usageEvent = event({ choices: [], usage: { prompt_tokens: 1, completion_tokens: 2 } })
 
   it.each([
     { name: "both have finished", text: opened + choice(1, {}, "stop") + choice(0, {}, "stop"), complete: true },
     { name: "one has", text: opened + choice(0, {}, "stop"), complete: false },
     { name: "one has, twice", text: opened + choice(0, {}, "stop") + choice(0, {}, "stop"), complete: false },
+    {
+      name: "one has, and usage came: the upstream knows of one",
+      text: choice(0, { content: "a" }, "stop") + usageEvent,
+      complete: true
+    },
+    {
+      name: "one has, and usage came amid the other",
+      text: opened + choice(0, {}, "stop") + usageEvent,
+      complete: false
+    },
     { name: "one has, and the other did not begin", text: choice(0, { content: "a" }, "stop"), complete: false },
     {
       name: "one has, and the stream says it is done",
@@ -132,6 +143,11 @@ describe("about how much text passed", () => {
     ["comments before events", thousand(Buffer.concat([comment, wide({ content: "abcd" })])), 4_000],
     ["CRLF", thousand(Buffer.from(wide({ content: "abcd" }).toString().replaceAll("\n", "\r\n"))), 4_000],
     ["text about events", thousand(wide({ content: "data: 12 data: 34" })), 17_000],
+    [
+      "pings among them",
+      [wide({ content: "abcd" }), Buffer.from("data: {}\n\n"), ...thousand(wide({ content: "abcd" }))],
+      4_004
+    ],
     ["usage that tells nothing", thousand(wide({ content: "abcd" }, { usage: {} })), 4_000],
     [
       "a call, whose name comes first",

@@ -56,12 +56,16 @@ const entryOf = (cost: bigint): LedgerEntry => ({
 /** The limits, over a ledger that takes entries in and answers no question until it is mended. */
 const limitsInTrouble = Effect.gen(function* () {
   let isMended = false
+  let isMoved = false
   const ledgerInTrouble = Layer.effect(
     CostLedger,
     Effect.map(CostLedger, (ledger) =>
       CostLedger.of({
         ...ledger,
-        spending: (day) => (isMended ? ledger.spending(day) : new LedgerUnavailable({ message: "disk I/O error" }))
+        spending: (day) => {
+          if (isMoved) return Effect.succeed(new Map([[keyId, 1n]]))
+          return isMended ? ledger.spending(day) : new LedgerUnavailable({ message: "disk I/O error" })
+        }
       })
     )
   ).pipe(Layer.provide(CostLedger.layerMemory))
@@ -74,7 +78,8 @@ const limitsInTrouble = Effect.gen(function* () {
   return {
     limits: Context.get(context, KeyLimits),
     ledger: Context.get(context, CostLedger),
-    mend: () => void (isMended = true)
+    mend: () => void (isMended = true),
+    move: () => void (isMoved = true)
   }
 })
 
@@ -116,25 +121,39 @@ it.effect("what a cut answer turned out to have cost counts within five seconds"
   })
 )
 
-it.effect(
-  "what a request under way has cost so far counts once when it has ended, and a settlement may give back",
-  () =>
-    Effect.gen(function* () {
-      const { ledger, limits, mend } = yield* limitsInTrouble
-      mend()
-      const left = Effect.andThen(TestClock.adjust("5 seconds"), refusalOf(limits))
-      const entry = { ...entryOf(usd(4)), outcome: "cut", costSource: "estimated", generationId: "gen-1" } as const
-      yield* withRequestScope((scope) =>
-        Effect.gen(function* () {
-          yield* limits.reserve(keyId, { worstCase: () => usd(5), spent: () => usd(4) }, scope)
-          ledger.appendAttempt(entry)
-          assert.include(yield* left, "; 6 USD are left.")
-        })
-      )
-      assert.include(yield* left, "; 6 USD are left.")
-      ledger.appendSettlement({ ...entry, entry, settledAtMillis: 0, cost: usd(1) })
-      assert.include(yield* left, "; 9 USD are left.")
-    })
+it.effect("what a request under way has cost so far counts once, when it has ended", () =>
+  Effect.gen(function* () {
+    const { ledger, limits, mend } = yield* limitsInTrouble
+    mend()
+    yield* withRequestScope((scope) =>
+      Effect.gen(function* () {
+        let cost = 0n
+        yield* limits.reserve(keyId, { worstCase: () => usd(5), spent: () => cost }, scope)
+        cost = usd(4)
+        ledger.appendAttempt(entryOf(cost))
+        yield* TestClock.adjust("5 seconds")
+        assert.include(yield* refusalOf(limits), "; 10 USD are left")
+      })
+    )
+    assert.include(yield* refusalOf(limits), "; 6 USD are left.")
+    yield* TestClock.adjust("5 seconds")
+    assert.include(yield* refusalOf(limits), "; 6 USD are left.")
+  })
+)
+
+it.effect("a ledger that was moved away gives nothing back", () =>
+  Effect.gen(function* () {
+    const { ledger, limits, mend, move } = yield* limitsInTrouble
+    mend()
+    ledger.appendAttempt(entryOf(usd(3)))
+    yield* withRequestScope((scope) => limits.reserve(keyId, { worstCase: () => usd(5), spent: () => usd(4) }, scope))
+    ledger.appendAttempt(entryOf(usd(4)))
+    yield* TestClock.adjust("5 seconds")
+    assert.include(yield* refusalOf(limits), "; 3 USD are left.")
+    move()
+    yield* TestClock.adjust("5 seconds")
+    assert.include(yield* refusalOf(limits), "; 3 USD are left.")
+  })
 )
 
 it.effect("what was spent meanwhile counts once, beside what was spent before the start", () =>

@@ -120,11 +120,13 @@ export class SseScanner implements AnswerFacts {
   readonly #choices: number
   /** The indices of the choices that have finished, where several were asked for. */
   readonly #finished: Set<unknown> | undefined
+  readonly #begun = new Set<unknown>()
   readonly #lineEnds = new LineEnds()
   /** The beginning of an event whose end has not come; put together once it has. */
   #carry: Array<Buffer> = []
   #carriedBytes = 0
   #eventOverhead = 0
+  #leastOverhead = 0
 
   constructor(options: SseScannerOptions) {
     this.#dropUsageChunk = options.dropUsageChunk
@@ -140,7 +142,11 @@ export class SseScanner implements AnswerFacts {
 
   /** The first of several choices to finish does not end the others. */
   get #allFinished(): boolean {
-    return this.finishReason !== undefined && (this.#finished === undefined || this.#finished.size >= this.#choices)
+    if (this.finishReason === undefined) return false
+    const finished = this.#finished?.size
+    // An upstream that knows of one choice only sends its usage behind that.
+    const wanted = this.usage === undefined ? this.#choices : 1
+    return finished === undefined || finished >= Math.max(wanted, this.#begun.size)
   }
 
   /** What may pass of the bytes so far: whole events. The rest waits for its end. */
@@ -180,7 +186,7 @@ export class SseScanner implements AnswerFacts {
     const next = begins ? 0 : text.indexOf(nextEventField)
     this.lastHadEvents = next >= 0
     if (this.lastHadEvents) this.#countText(text, begins ? 0 : next + 1)
-    return notable.test(text) ? this.#passEach(events) : events
+    return this.#finished !== undefined || notable.test(text) ? this.#passEach(events) : events
   }
 
   /** Comments before the first event are no text. */
@@ -188,7 +194,10 @@ export class SseScanner implements AnswerFacts {
     let count = 1
     for (let at = text.indexOf(nextEventField, first); at >= 0; at = text.indexOf(nextEventField, at + 1)) count++
     const length = text.length - first
-    this.#eventOverhead = Math.min(this.#eventOverhead, Math.floor(length / count))
+    const each = Math.floor(length / count)
+    // What is much shorter than an event with a text, such as a ping, tells nothing of how those are framed.
+    if (each < this.#leastOverhead) return
+    this.#eventOverhead = Math.min(this.#eventOverhead, each)
     this.textBytes += length - count * this.#eventOverhead
   }
 
@@ -233,7 +242,8 @@ export class SseScanner implements AnswerFacts {
       this.done = true
       return false
     }
-    if (this.sawToken && !notable.test(data)) return true
+    // Of several choices, each is to be seen.
+    if (this.sawToken && this.#finished === undefined && !notable.test(data)) return true
     const event = parseFields(data)
     // Not ours to judge: the client reads what its upstream wrote.
     if (event === undefined) return true
@@ -243,6 +253,7 @@ export class SseScanner implements AnswerFacts {
       return false
     }
     const choices = listOf(event["choices"])
+    if (this.#finished !== undefined) for (const choice of choices) this.#begun.add(fieldsOf(choice)["index"])
     // Behind the finish, choices that say nothing are usage's company; before it they may bring a role.
     const saysNothing = choices.length === 0 || (this.#allFinished && choices.every(isEmptyChoice))
     for (const choice of choices) {
@@ -251,6 +262,7 @@ export class SseScanner implements AnswerFacts {
         this.sawToken = true
         this.textBytes = textBytesOf(fields["delta"])
         this.#eventOverhead = length - this.textBytes
+        this.#leastOverhead = this.#eventOverhead / 2
       }
       const reason = fields["finish_reason"]
       if (reason === "error") {

@@ -23,14 +23,23 @@ const betweenRecalls = Schedule.spaced("5 seconds")
 interface Account {
   /** Days since the epoch. */
   day: number
-  /** What the ledger had of the day when it was last asked, beside what was counted here. */
+  /** The most that the ledger had of the day beside what was counted here: a file that was moved away gives none back. */
   recalled: PicoDollars
   /** What requests of this router have cost. */
   own: PicoDollars
+  /** What those under way have cost so far. */
+  readonly underWay: Set<() => PicoDollars>
   reserved: PicoDollars
 }
 
 const spentOf = ({ own, recalled }: Account): PicoDollars => recalled + own
+
+/** What the ledger has, or will have, of this router's requests. */
+const countedOf = ({ own, underWay }: Account): PicoDollars => {
+  let cost = own
+  for (const spent of underWay) cost += spent()
+  return cost
+}
 
 /** A request that has its decision: what it may cost, and what it has cost. */
 interface Spending {
@@ -63,7 +72,7 @@ export class KeyLimits extends Context.Service<
         const day = today()
         let account = accounts.get(keyId)
         if (account === undefined) {
-          account = { day, recalled: 0n, own: 0n, reserved: 0n }
+          account = { day, recalled: 0n, own: 0n, underWay: new Set(), reserved: 0n }
           // As many as there are keys.
           accounts.set(keyId, account)
         }
@@ -75,20 +84,16 @@ export class KeyLimits extends Context.Service<
         return account
       }
 
-      /**
-       * What the ledger has of today, of other routers and of the time before the start too, and what settlements made
-       * of it. What is counted here meanwhile may be in its sum already: it counts twice until the next time.
-       */
+      /** What the ledger has of today, of other routers and of the time before the start too, and what was settled since. */
       const recall = Effect.suspend(() => {
         const day = today()
-        const counted = new Map([...accounts.keys()].map((keyId) => [keyId, accountOf(keyId).own]))
+        const counted = new Map([...accounts.keys()].map((keyId) => [keyId, countedOf(accountOf(keyId))]))
         return Effect.map(ledger.spending(day), (byKey) => {
           if (today() !== day) return
           for (const [keyId, cost] of byKey) {
             const account = accountOf(keyId)
             const others = cost - (counted.get(keyId) ?? 0n)
-            // Of a disk in trouble the sum lacks what waits for it.
-            if (ledger.status().state === "ok" || others > account.recalled) account.recalled = others
+            if (others > account.recalled) account.recalled = others
           }
         })
       })
@@ -134,7 +139,9 @@ export class KeyLimits extends Context.Service<
             const isSpent = spentOf(account) + amount > budget
             if (!isSpent && spentOf(account) + account.reserved + amount <= budget) {
               account.reserved += amount
+              account.underWay.add(spent)
               scope.add(() => {
+                account.underWay.delete(spent)
                 const settled = accountOf(keyId)
                 settled.reserved -= amount
                 settled.own += spent()
