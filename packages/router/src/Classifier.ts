@@ -161,7 +161,7 @@ export class Classifier extends Context.Service<
             Effect.catchDefect((defect) =>
               Effect.andThen(
                 Effect.logError(`The classifier ${backend} is broken.`, defect),
-                Effect.fail(`what it said could not be read`)
+                Effect.fail("what it said could not be read")
               )
             ),
             Effect.tapError((error) => permit.settle({ _tag: "Failure", error, retryAfterMillis: undefined })),

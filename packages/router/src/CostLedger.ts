@@ -230,7 +230,7 @@ export class CostLedger extends Context.Service<
           spending: Effect.fn("CostLedger.spending")(function* (day) {
             yield* writer.committed
             const answer = yield* Effect.mapError(reader.ask({ _tag: "Spending", day }), unavailable)
-            return answer._tag === "Spending" ? answer.byKey : new Map<string, PicoDollars>()
+            return answer._tag === "Spending" ? answer.byKey : yield* unavailable("The ledger gave another answer.")
           }),
           usage: Effect.fn("CostLedger.usage")(function* (query) {
             yield* writer.committed

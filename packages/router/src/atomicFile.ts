@@ -158,6 +158,8 @@ const isLeft = async (lock: string): Promise<boolean> => {
   }
 }
 
+const removed = (lock: string): Promise<void> => fs.rm(lock, { force: true }).catch(() => undefined)
+
 /**
  * Whether the lock is ours now. It is a link that leads nowhere, since a link is made with its text in one step. Where
  * none can be made nothing can be written either, which the change will tell, or the file system has no links.
@@ -174,8 +176,6 @@ const takeLock = async (lock: string): Promise<boolean> => {
   held.add(lock)
   return true
 }
-
-const removed = (lock: string): Promise<void> => fs.rm(lock, { force: true }).catch(() => undefined)
 
 const release = (lock: string): Promise<void> => {
   held.delete(lock)

@@ -60,8 +60,8 @@ export class Call {
   /** Has it from when it is sent. */
   connection: Connection | undefined
   paused = false
-  /** Its number among the calls and connections of its pool, where it had to wait. */
-  waitingSince = 0
+  /** Its number among the calls that waited and the connections of its pool. */
+  order = 0
   /** It met a connection that had ended, and is sent once more. */
   isSentAgain = false
   readonly #leaveQueue: (call: Call) => void

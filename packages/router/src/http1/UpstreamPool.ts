@@ -79,7 +79,7 @@ export class UpstreamPool {
     const call = new Call(message, caller, (left) => this.#waiting.delete(left))
     const connection = this.#nextIdle()
     if (connection === undefined) {
-      call.waitingSince = ++this.#order
+      call.order = ++this.#order
       this.#waiting.add(call)
       this.#connectWaiting()
     } else connection.serve(call)
@@ -112,7 +112,7 @@ export class UpstreamPool {
   stale(call: Call): void {
     if (this.#isClosed) return call.caller.onFailure(failures.closed)
     call.isSentAgain = true
-    call.waitingSince = ++this.#order
+    call.order = ++this.#order
     const others = [...this.#waiting]
     this.#waiting.clear()
     for (const next of [call, ...others]) this.#waiting.add(next)
@@ -125,7 +125,7 @@ export class UpstreamPool {
       this.#pending--
       // Who came later would have waited for less than a connection may take: there is a new one for them.
       const [longest] = this.#waiting
-      if (longest !== undefined && longest.waitingSince <= begunAt) this.#nextWaiting()?.caller.onFailure(code)
+      if (longest !== undefined && longest.order <= begunAt) this.#nextWaiting()?.caller.onFailure(code)
     }
     this.#connectWaiting()
   }

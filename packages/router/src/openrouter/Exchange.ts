@@ -96,9 +96,9 @@ export class Exchange implements Caller, Watched, AnswerSoFar {
   }
 
   facts(): AnswerFacts | undefined {
+    if (!this.succeeded) return undefined
     const { generationId } = this
-    const nothingYet = { complete: false, usage: undefined, answeredBy: undefined, generationId, textBytes: 0 }
-    return this.succeeded ? (this.known ?? nothingYet) : undefined
+    return this.known ?? { complete: false, usage: undefined, answeredBy: undefined, generationId, textBytes: 0 }
   }
 
   onSent(): void {

@@ -118,9 +118,8 @@ export class SseScanner implements AnswerFacts {
 
   readonly #dropUsageChunk: boolean
   readonly #choices: number
-  /** The indices of the choices that have finished, where several were asked for. */
-  readonly #finished: Set<unknown> | undefined
-  readonly #begun = new Set<unknown>()
+  /** Of the choices that have begun, by index, whether each has finished; where several were asked for. */
+  readonly #finished: Map<unknown, boolean> | undefined
   readonly #lineEnds = new LineEnds()
   /** The beginning of an event whose end has not come; put together once it has. */
   #carry: Array<Buffer> = []
@@ -131,7 +130,7 @@ export class SseScanner implements AnswerFacts {
   constructor(options: SseScannerOptions) {
     this.#dropUsageChunk = options.dropUsageChunk
     this.#choices = options.choices
-    this.#finished = options.choices > 1 ? new Set() : undefined
+    this.#finished = options.choices > 1 ? new Map() : undefined
     this.generationId = options.generationId
   }
 
@@ -142,11 +141,10 @@ export class SseScanner implements AnswerFacts {
 
   /** The first of several choices to finish does not end the others. */
   get #allFinished(): boolean {
-    if (this.finishReason === undefined) return false
-    const finished = this.#finished?.size
+    if (this.finishReason === undefined || this.#finished === undefined) return this.finishReason !== undefined
+    for (const hasFinished of this.#finished.values()) if (!hasFinished) return false
     // An upstream that knows of one choice only sends its usage behind that.
-    const wanted = this.usage === undefined ? this.#choices : 1
-    return finished === undefined || finished >= Math.max(wanted, this.#begun.size)
+    return this.usage !== undefined || this.#finished.size >= this.#choices
   }
 
   /** What may pass of the bytes so far: whole events. The rest waits for its end. */
@@ -253,7 +251,7 @@ export class SseScanner implements AnswerFacts {
       return false
     }
     const choices = listOf(event["choices"])
-    if (this.#finished !== undefined) for (const choice of choices) this.#begun.add(fieldsOf(choice)["index"])
+    if (this.#finished !== undefined) for (const choice of choices) this.#begins(fieldsOf(choice)["index"])
     // Behind the finish, choices that say nothing are usage's company; before it they may bring a role.
     const saysNothing = choices.length === 0 || (this.#allFinished && choices.every(isEmptyChoice))
     for (const choice of choices) {
@@ -271,10 +269,14 @@ export class SseScanner implements AnswerFacts {
       }
       if (typeof reason === "string") {
         this.finishReason = reason
-        this.#finished?.add(fields["index"])
+        this.#finished?.set(fields["index"], true)
       }
     }
     return !(this.#dropUsageChunk && saysNothing && fieldsOf(event["usage"]) === event["usage"])
+  }
+
+  #begins(index: unknown): void {
+    if (this.#finished?.has(index) === false) this.#finished.set(index, false)
   }
 
   #account(event: Fields): void {

@@ -27,14 +27,17 @@ export class DrainingServer extends Server {
   /** Node's answers that are under way. */
   readonly #answers = new Set<ServerResponse>()
   readonly #owner: Owner
-  readonly #terms = { connectionLines: "", isDraining: false }
+  readonly #terms: { connectionLines: string; isDraining: boolean }
   #dropping = false
 
   constructor(options: ServerOptions & { readonly stallMillis: number; readonly keepAliveTimeout: number }) {
     super(options)
     this.setTimeout(options.stallMillis)
-    // As Node writes them.
-    this.#terms.connectionLines = `connection: keep-alive\r\nkeep-alive: timeout=${Math.floor(options.keepAliveTimeout / 1000)}\r\n`
+    this.#terms = {
+      // As Node writes them.
+      connectionLines: `connection: keep-alive\r\nkeep-alive: timeout=${Math.floor(options.keepAliveTimeout / 1000)}\r\n`,
+      isDraining: false
+    }
     this.#owner = {
       answer: (request, response) => this.#taken(request, response),
       handOver: (connection, socket) => {

@@ -141,8 +141,9 @@ export class KeyLimits extends Context.Service<
               account.reserved += amount
               account.underWay.add(spent)
               scope.add(() => {
-                account.underWay.delete(spent)
+                // Of the day that it is by then.
                 const settled = accountOf(keyId)
+                settled.underWay.delete(spent)
                 settled.reserved -= amount
                 settled.own += spent()
               })

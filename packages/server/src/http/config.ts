@@ -116,7 +116,7 @@ export const ConfigHandlers = HttpApiBuilder.group(
 
     const resetAll = answer(
       circuits.resetAll,
-      (reset) => `All circuits were reset, ${reset.length} of them by name.`,
+      () => "All circuits were reset.",
       (reset) => HttpServerResponse.jsonUnsafe({ status: "ok", model: "*", state: "closed", reset })
     )
 
