@@ -7,26 +7,21 @@ import { ModelError, type ModelErrorReason } from "@llm-router/domain/ModelError
 import type { PicoDollars } from "@llm-router/domain/Money"
 import { ChainExhausted, type RouteError, UpstreamNotConfigured } from "@llm-router/domain/RouterError"
 import { Context, Effect, Layer } from "effect"
-import {
-  type AttemptContext,
-  attemptModel,
-  type AttemptServices,
-  type MeteredAnswer,
-  newTrail,
-  type Trail
-} from "./attempt.ts"
+import { type AttemptContext, attemptModel, type AttemptServices, type MeteredAnswer, newTrail } from "./attempt.ts"
 import { chainFor, largerContextFirst, needsOf } from "./chain.ts"
 import { CircuitBreaker } from "./CircuitBreaker.ts"
 import { ConfigStore } from "./ConfigStore.ts"
-import { CostLedger, type RequestOutcome } from "./CostLedger.ts"
-import { type Decided, Decisions } from "./decide.ts"
+import { CostLedger } from "./CostLedger.ts"
+import { Decisions } from "./decide.ts"
 import { ModelCatalogue } from "./ModelCatalogue.ts"
 import type { MeterEnd } from "./meter.ts"
 import { ModelClient } from "./ModelClient.ts"
 import type { Chunk } from "./openrouter/Exchange.ts"
+import { leftUndecided, type OutcomeRecorder, outcomeRecorder } from "./outcome.ts"
 import { type Plan, planOf } from "./plan.ts"
 import { pricesUnder } from "./pricing.ts"
 import type { RequestScope } from "./RequestScope.ts"
+import { atStep } from "./steps.ts"
 import { type Arrival, RequestTelemetry } from "./telemetry/RequestTelemetry.ts"
 import { logIdsOf } from "./telemetry/Span.ts"
 import { Telemetry } from "./telemetry/Telemetry.ts"
@@ -137,54 +132,22 @@ export class Router extends Context.Service<
           })
         }
 
-        /** What is told of the whole request, once: it worked, it failed, or the caller left. */
-        const outcomeRecorder = (
-          request: ChatRequest,
-          { cost, decision }: Decided,
-          trail: Trail,
-          startedAt: number,
-          told: RequestTelemetry
-        ) => {
-          let recorded = false
-          let append = ledger.appendRequest
-          const open = (): void => void (append = ledger.openRequest())
-          const spent = (): PicoDollars => trail.meters.reduce((sum, meter) => sum + meter.cost, cost)
-          const record = (error: string | undefined): void => {
-            if (recorded) return
-            recorded = true
-            const time = now()
-            const model = trail.meters.at(-1)?.model ?? decision.models[0]
-            told.ended(decision.category, model, error === undefined, error, trail.meters.length)
-            append({
-              timeMillis: time,
-              requestId: request.id,
-              category: decision.category,
-              source: decision.source,
-              model,
-              success: error === undefined,
-              attempts: trail.meters.length,
-              latencyMillis: time - startedAt,
-              cost: spent(),
-              error,
-              keyId: request.client.keyId
-            })
-          }
-          return { open, record, spent }
-        }
-
         const metered = (
           request: ChatRequest,
           { answer, meter, model }: MeteredAnswer,
-          { record, spent }: ReturnType<typeof outcomeRecorder>,
+          { record, spent }: OutcomeRecorder,
           told: RequestTelemetry
         ): Effect.Effect<RoutedAnswer> => {
           told.opened()
           /** The answer has ended: the ledger has it before its last byte goes out. */
           const ended = (end: MeterEnd, error?: string): Effect.Effect<void> =>
-            Effect.flatMap(meter.finish(end), () => {
-              record(error)
-              return ledger.committed
-            })
+            atStep.settle.pipe(
+              Effect.andThen(meter.finish(end)),
+              Effect.flatMap(() => {
+                record(error)
+                return ledger.committed
+              })
+            )
           if (answer._tag === "Json") {
             return Effect.map(ended({ _tag: "Complete" }), () => {
               told.answered()
@@ -239,7 +202,7 @@ export class Router extends Context.Service<
             decisions.remember(decided)
             const chain = chainOf(decision, request)
             const trail = newTrail(chain.skipped)
-            const recorder = outcomeRecorder(request, decided, trail, startedAt, told)
+            const recorder = outcomeRecorder({ ledger, now, request, decided, trail, startedAt, told })
             const { open, record } = recorder
             const limits = {
               firstTokenMillis: settings.firstTokenTimeoutMillis,
@@ -275,21 +238,6 @@ export class Router extends Context.Service<
       })
     )
 }
-
-/** The caller left while it was still being found out what the request was about. */
-const leftUndecided = (request: ChatRequest, startedAt: number, time: number): RequestOutcome => ({
-  timeMillis: time,
-  requestId: request.id,
-  category: "undecided",
-  source: "default",
-  model: "none",
-  success: false,
-  attempts: 0,
-  latencyMillis: time - startedAt,
-  cost: 0n,
-  error: "cancelled",
-  keyId: request.client.keyId
-})
 
 const notConfigured = Effect.fail(
   new UpstreamNotConfigured({

@@ -6,6 +6,7 @@ import { Effect } from "effect"
 import type { HeaderFields } from "../http1/headerFields.ts"
 import { type Call, type Caller, failures } from "../http1/UpstreamConnection.ts"
 import type { AnswerFacts, AnswerSoFar } from "../ModelClient.ts"
+import { inStep } from "../steps.ts"
 import type { Watchdog, Watched } from "../Watchdog.ts"
 
 /** Unread bytes at which the socket is paused. */
@@ -230,7 +231,7 @@ export class Exchange implements Caller, Watched, AnswerSoFar {
   #wake(): void {
     if (this.#waking || (this.#reader === undefined && this.#opened === undefined)) return
     this.#waking = true
-    queueMicrotask(() => {
+    inStep("hear", () => {
       this.#waking = false
       const opened = this.#opened
       this.#opened = undefined

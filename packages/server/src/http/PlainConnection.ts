@@ -2,6 +2,7 @@
  * A client's connection, as long as it brings plain requests alone. At the first that is none it is Node's, with all
  * that was read, and stays so; so is one that brings nothing for a while: Node's server has deadlines for that.
  */
+import { inStep } from "@llm-router/router/steps"
 import type { Socket } from "node:net"
 import { type PlainHead, plainHeadOf, PlainRequest } from "./plainRequest.ts"
 import { type ConnectionTerms, PlainResponse } from "./PlainResponse.ts"
@@ -79,9 +80,14 @@ export class PlainConnection {
     this.#parts.push(bytes)
     this.#length += bytes.length
     gatheredBytes += bytes.length
-    if (this.#response === undefined) this.#readOn()
+    if (this.#response === undefined) inStep("read", this.#onTurn)
     else if (!mayBegin(this.#parts[0])) this.#socket.destroy()
     else if (this.#length > mostAheadBytes) this.#socket.pause()
+  }
+
+  /** What came before it may have begun to be answered. */
+  readonly #onTurn = (): void => {
+    if (this.#response === undefined) this.#readOn()
   }
 
   /** A client that closes its writing side has left, as Node's server has it. */

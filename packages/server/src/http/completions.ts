@@ -11,6 +11,7 @@ import { type Routed, type RoutedAnswer, type RoutedStream, Router } from "@llm-
 import { logIdsOf, type Span } from "@llm-router/router/telemetry/Span"
 import { attributes } from "@llm-router/router/telemetry/spans"
 import { type RequestScope, withRequestScope } from "@llm-router/router/RequestScope"
+import { atStep } from "@llm-router/router/steps"
 import { Watchdog } from "@llm-router/router/Watchdog"
 import { Cause, Effect, Fiber, Layer } from "effect"
 import { ServerSettings } from "../ServerSettings.ts"
@@ -218,7 +219,9 @@ export const CompletionsLive = Layer.effectDiscard(
         const planned = yield* router.plan(chat)
         return writeJson(response, 200, headers, JSON.stringify(planView(planned, id)))
       }
+      yield* atStep.decide
       const routed = yield* router.route(chat, scope, { at, span, freeOnly: limits.isSpent(keyId) })
+      yield* atStep.ask
       yield* limits.reserve(keyId, routed, scope)
       return answerRouted(call, chat, routed)
     })
