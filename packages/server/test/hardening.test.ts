@@ -1,10 +1,24 @@
 /** Misbehaviour of upstreams, clients and operators that once went wrong, or would be costly if it did. */
 import { connect } from "node:net"
+import { FakeOllama } from "@llm-router/testing/FakeOllama"
 import { FakeOpenRouter } from "@llm-router/testing/FakeOpenRouter"
+import { hang } from "@llm-router/testing/ollamaScript"
 import { cut, custom, endless, ok, stall, status } from "@llm-router/testing/script"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Schedule } from "effect"
-import { chat, circuits, contentOf, errorOf, get, getJson, post, setChain, TestServer, withServer } from "./harness.ts"
+import {
+  chat,
+  circuits,
+  contentOf,
+  errorOf,
+  get,
+  getJson,
+  human,
+  post,
+  setChain,
+  TestServer,
+  withServer
+} from "./harness.ts"
 
 describe("limits of the router's own", () => {
   it.live("a request that takes too long is cut, and its model is not held to blame", () =>
@@ -18,6 +32,18 @@ describe("limits of the router's own", () => {
       }
       assert.deepStrictEqual((yield* circuits).failures, {})
     }).pipe(withServer({ REQUEST_TIMEOUT_MS: "400" }))
+  )
+
+  it.live("the time that its decision took is a part of it", () =>
+    Effect.gen(function* () {
+      const upstream = yield* FakeOpenRouter
+      yield* (yield* FakeOllama).script(hang)
+      const answer = yield* chat({ messages: human("write a python function that sorts a list") })
+      assert.strictEqual(answer.status, 504)
+      assert.strictEqual(errorOf(answer.text).code, "upstream_timeout")
+      const calls = (yield* upstream.requests).filter(({ method }) => method === "POST")
+      assert.lengthOf(calls, 0)
+    }).pipe(withServer({ ROUTING_MODE: "ollama", OLLAMA_TIMEOUT_MS: "300", REQUEST_TIMEOUT_MS: "200" }))
   )
 
   it.live("a request that finds no free connection is told so, and its model is not held to blame", () =>

@@ -70,8 +70,12 @@ const smallest = (values: ReadonlyArray<number | undefined>): number | undefined
 const contextExceeded = (message: string, metadata: Readonly<Record<string, unknown>>): WireError =>
   wireError(400, "invalid_request_error", "context_length_exceeded", message, { param: "messages", metadata })
 
-/** Nothing was tried: every model was left out. */
+/** Nothing was tried: every model was left out, or it took too long to decide whom to ask. */
 const nothingTried = ({ skipped }: ChainExhausted, metadata: Readonly<Record<string, unknown>>): WireError => {
+  if (skipped.length === 0) {
+    const message = "The request's time was over before a model could be asked (REQUEST_TIMEOUT_MS)."
+    return wireError(504, "api_error", "upstream_timeout", message, { metadata })
+  }
   const circuits = skipped.filter(({ cause }) => cause === "circuit")
   if (circuits.length === 0 && skipped.some(({ cause }) => cause === "context")) {
     return contextExceeded("The request is longer than the context of every model of its chain.", metadata)
