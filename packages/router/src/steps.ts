@@ -6,15 +6,10 @@
  */
 import { Effect } from "effect"
 
+type Step = "read" | "decide" | "ask" | "hear" | "settle"
+
 /** In their order: what a client sent, what it is about, the call of a model, what came of it, what it cost. */
-const waiting = {
-  read: [] as Array<() => void>,
-  decide: [] as Array<() => void>,
-  ask: [] as Array<() => void>,
-  hear: [] as Array<() => void>,
-  settle: [] as Array<() => void>
-}
-type Step = keyof typeof waiting
+const waiting: Readonly<Record<Step, Array<() => void>>> = { read: [], decide: [], ask: [], hear: [], settle: [] }
 const queues = Object.values(waiting)
 
 /** The rest has its next turn: the data of more would not fit those caches, and the first would wait for the last. */
