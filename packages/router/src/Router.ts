@@ -223,14 +223,21 @@ export class Router extends Context.Service<
               answer: Effect.suspend(() => {
                 // Added first, it runs last, after the meters' own: who left is no success, but behind the answer's end.
                 scope.add(() => void record(trail.meters.at(-1)?.answered === true ? undefined : "cancelled"))
-                open()
-                return Effect.matchEffect(opened, {
-                  onSuccess: (answer) => metered(request, answer, recorder, told),
-                  onFailure: (error): Effect.Effect<RoutedAnswer, RouteError> => {
-                    record(error._tag)
-                    return Effect.andThen(ledger.committed, Effect.fail(error))
-                  }
-                })
+                return atStep.ask.pipe(
+                  Effect.andThen(
+                    Effect.suspend(() => {
+                      open()
+                      return opened
+                    })
+                  ),
+                  Effect.matchEffect({
+                    onSuccess: (answer) => metered(request, answer, recorder, told),
+                    onFailure: (error): Effect.Effect<RoutedAnswer, RouteError> => {
+                      record(error._tag)
+                      return Effect.andThen(ledger.committed, Effect.fail(error))
+                    }
+                  })
+                )
               })
             }
           })

@@ -150,6 +150,8 @@ export class Exchange implements Caller, Watched, AnswerSoFar {
       this.#giveUp("request", "The request took longer than it may.")
       return soonest
     }
+    // What has come waits to be heard: neither it nor the silence before it is late.
+    if (this.#waking) return now
     if (this.#queueDue !== undefined) {
       if (now >= this.#queueDue) this.#giveUp("queue", "No connection to the upstream became free in time.")
       return Math.min(soonest, this.#queueDue)

@@ -80,14 +80,14 @@ export class PlainConnection {
     this.#parts.push(bytes)
     this.#length += bytes.length
     gatheredBytes += bytes.length
-    if (this.#response === undefined) inStep("read", this.#onTurn)
+    if (this.#response === undefined) this.#readOn()
     else if (!mayBegin(this.#parts[0])) this.#socket.destroy()
     else if (this.#length > mostAheadBytes) this.#socket.pause()
   }
 
-  /** What came before it may have begun to be answered. */
+  /** It may have closed, or be Node's, by then. */
   readonly #onTurn = (): void => {
-    if (this.#response === undefined) this.#readOn()
+    if (this.#head !== undefined && this.#length > 0) this.#answer(this.#head)
   }
 
   /** A client that closes its writing side has left, as Node's server has it. */
@@ -131,8 +131,8 @@ export class PlainConnection {
     const missing = headBytes + bodyBytes - this.#length
     // Behind a whole request another one is there already.
     if (missing < 0 || gatheredBytes > mostGatheredBytes) this.#handOver()
-    else if (missing === 0) this.#answer(this.#head)
-    else if (this.#parts.length === 1) this.#waitsSince = performance.now()
+    else if (missing === 0) inStep("read", this.#onTurn)
+    if (this.#parts.length === 1) this.#waitsSince = performance.now()
   }
 
   #answer(head: PlainHead): void {

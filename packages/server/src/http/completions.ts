@@ -221,7 +221,6 @@ export const CompletionsLive = Layer.effectDiscard(
       }
       yield* atStep.decide
       const routed = yield* router.route(chat, scope, { at, span, freeOnly: limits.isSpent(keyId) })
-      yield* atStep.ask
       yield* limits.reserve(keyId, routed, scope)
       return answerRouted(call, chat, routed)
     })
