@@ -227,8 +227,8 @@ export class Exchange implements Caller, Watched, AnswerSoFar {
   }
 
   /**
-   * Resumes the reader once the parser has gone through all it has: what came in one read of the socket is one chunk,
-   * what came apart stays apart.
+   * Resumes the reader once the parser has gone through all it has: what came before its
+   * turn is one chunk.
    */
   #wake(): void {
     if (this.#waking || (this.#reader === undefined && this.#opened === undefined)) return
