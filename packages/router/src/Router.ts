@@ -186,17 +186,23 @@ export class Router extends Context.Service<
           }),
           route: Effect.fnUntraced(function* (request, scope, arrival) {
             const [startedAt, requestDue] = [now(), monotonic() + settings.requestTimeoutMillis]
-            const config = store.currentUnsafe()
-            metrics.configured(config)
             const told = new RequestTelemetry(metrics, arrival)
-            const decided = yield* decisions.decide(config, request, {
-              freeOnly: arrival?.freeOnly,
-              span: told.span,
-              onLeft: () => {
+            const deciding = Effect.andThen(
+              atStep.decide,
+              Effect.suspend(() => {
+                const config = store.currentUnsafe()
+                metrics.configured(config)
+                told.deciding()
+                const options = { freeOnly: arrival?.freeOnly, span: told.span }
+                return Effect.map(decisions.decide(config, request, options), (decided) => ({ config, decided }))
+              })
+            )
+            const { config, decided } = yield* Effect.onInterrupt(deciding, () =>
+              Effect.sync(() => {
                 ledger.appendRequest(leftUndecided(request, startedAt, now()))
                 told.ended("undecided", "none", false, "cancelled", 0)
-              }
-            })
+              })
+            )
             const { decision, ownsModels, sessionId } = decided
             told.decided(decision)
             decisions.remember(decided)

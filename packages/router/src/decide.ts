@@ -41,8 +41,6 @@ export interface DecideOptions {
   readonly span?: Span | undefined
   /** Nothing is asked that costs something. */
   readonly freeOnly?: boolean | undefined
-  /** Called when the caller leaves while a language model is asked. */
-  readonly onLeft?: () => void
 }
 
 interface RememberedTurn {
@@ -163,8 +161,7 @@ export class Decisions extends Context.Service<
           config: RouterConfig,
           words: HumanWords,
           recalled: Recalled | undefined,
-          asker: Asker,
-          onLeft: () => void
+          asker: Asker
         ): Effect.Effect<InConversation> => {
           const leaning = leaningIn(config, words.text)
           const known = recalled?.byUser === true && leaning !== "continuation" ? undefined : recalled?.conversation
@@ -195,9 +192,7 @@ export class Decisions extends Context.Service<
           const text = about ?? words.text
           const verdict = classifier.classifyAtOnce?.(config, text, asker)
           return verdict === undefined
-            ? Effect.onInterrupt(Effect.map(classifier.classify(config, text, asker), decided), () =>
-                Effect.sync(onLeft)
-              )
+            ? Effect.map(classifier.classify(config, text, asker), decided)
             : Effect.succeed(decided(verdict))
         }
 
@@ -207,7 +202,7 @@ export class Decisions extends Context.Service<
             const { category, confidence, source } = decision
             memory.remember(turn.keys, { ...turn, decided: { category, confidence, source } }, now())
           },
-          decide: (config, request, { freeOnly = false, onLeft = () => undefined, span } = {}) => {
+          decide: (config, request, { freeOnly = false, span } = {}) => {
             const words = humanWords(request)
             if (!routedNames.has(request.model)) {
               return Effect.map(forced(config, request), (decision) => ({
@@ -239,9 +234,7 @@ export class Decisions extends Context.Service<
             if (stays !== undefined) return Effect.succeed(routed(stays, recalled?.after))
             const tools = byTools(request, words)
             if (tools !== undefined) return Effect.succeed(routed(decisionOf(config, "tools", tools), before))
-            return Effect.map(byWords(config, words, recalled, asker, onLeft), ({ after, decision }) =>
-              routed(decision, after)
-            )
+            return Effect.map(byWords(config, words, recalled, asker), ({ after, decision }) => routed(decision, after))
           }
         })
       })

@@ -2,13 +2,13 @@
  * The steps of a request, taken together by those that come together. One request goes through more machine code than
  * the processor's nearest caches hold: taken from its first byte to its last, each finds them filled with the end of the
  * one before. Where all that came in one turn of the event loop take a step before any takes the next, every step is
- * warm but for the first of them (docs/performance.md). A request that comes alone waits for nobody.
+ * warm but for the first of them (docs/performance.md). A request that comes alone waits for no other.
  */
 import { Effect } from "effect"
 
 type Step = "read" | "decide" | "ask" | "hear" | "settle"
 
-/** In their order: what a client sent, what it is about, the call of a model, what came of it, what it cost. */
+/** In their order: what a client sent, what it is about, the call of a model, what came of it (a stream's pieces too), its cost. */
 const waiting: Readonly<Record<Step, Array<() => void>>> = { read: [], decide: [], ask: [], hear: [], settle: [] }
 const queues = Object.values(waiting)
 

@@ -4,9 +4,10 @@
  */
 import { FakeOpenRouter } from "@llm-router/testing/FakeOpenRouter"
 import { ok, slow } from "@llm-router/testing/script"
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
 import { Effect, Fiber, type Scope } from "effect"
 import { connect, createServer, type Server, type Socket } from "node:net"
+import { text as textOf } from "node:stream/consumers"
 import { PlainConnection } from "../src/http/PlainConnection.ts"
 import { chat, setChain, TestServer, withServer } from "./harness.ts"
 
@@ -103,6 +104,14 @@ const connection = Effect.flatMap(TestServer, ({ url }) =>
     ({ destroy }) => Effect.sync(destroy)
   )
 )
+
+const connected = (port: number) =>
+  Effect.acquireRelease(
+    Effect.callback<Socket>((resume) => {
+      const socket = connect({ host: "127.0.0.1", port }, () => resume(Effect.succeed(socket)))
+    }),
+    (socket) => Effect.sync(() => socket.destroy())
+  )
 
 const live = (name: string, test: () => Effect.Effect<void, never, Scope.Scope | TestServer | FakeOpenRouter>) =>
   it.live(name, () => Effect.scoped(test()).pipe(withServer({ ROUTER_MAX_BODY_BYTES: "400000" })))
@@ -235,6 +244,25 @@ describe("a connection", () => {
     })
   )
 
+  live("that closes its sending side behind a request for Node is answered, however many do", () =>
+    Effect.gen(function* () {
+      const { url } = yield* TestServer
+      const clients = yield* Effect.forEach(Array.from({ length: 50 }), () => connected(Number(new URL(url).port)))
+      const received = yield* Effect.promise(() =>
+        Promise.all(
+          clients.map((client) => {
+            client.end("GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            return textOf(client)
+          })
+        )
+      )
+      assert.deepStrictEqual(
+        received.map((answer) => answer.slice(0, 12)),
+        clients.map(() => "HTTP/1.1 200")
+      )
+    })
+  )
+
   live("may bring what is no clear HTTP: it is refused, and ends", () =>
     Effect.gen(function* () {
       const whole = requestOf(plainBody())
@@ -262,12 +290,12 @@ describe("a connection", () => {
 const servedConnection = Effect.gen(function* () {
   const handedOver: Array<Buffer | null> = []
   const requests: Array<string> = []
-  let onServer: PlainConnection | undefined
+  let onServer: { readonly plain: PlainConnection; readonly socket: Socket } | undefined
   let look = () => {}
   const server = yield* Effect.acquireRelease(
     Effect.callback<Server>((resume) => {
       const listening = createServer((socket) => {
-        onServer = new PlainConnection(socket, {
+        const plain = new PlainConnection(socket, {
           answer: (request, response) => {
             requests.push(request.body.toString())
             response.writeHead(200, { "content-length": 2 })
@@ -284,6 +312,7 @@ const servedConnection = Effect.gen(function* () {
           keepAliveMillis: 65_000,
           terms: { connectionLines: "", isDraining: false }
         })
+        onServer = { plain, socket }
         look()
       })
       listening.listen(0, "127.0.0.1", () => resume(Effect.succeed(listening)))
@@ -291,10 +320,7 @@ const servedConnection = Effect.gen(function* () {
     (listening) => Effect.sync(() => listening.close())
   )
   const address = server.address()
-  const client: Socket = yield* Effect.acquireRelease(
-    Effect.sync(() => connect({ host: "127.0.0.1", port: typeof address === "object" ? (address?.port ?? 0) : 0 })),
-    (socket) => Effect.sync(() => socket.destroy())
-  )
+  const client = yield* connected(typeof address === "object" ? (address?.port ?? 0) : 0)
   let received = ""
   client
     .on("error", () => {})
@@ -316,7 +342,11 @@ const servedConnection = Effect.gen(function* () {
     received: () => received,
     until,
     /** Looks at it, so many milliseconds later. */
-    check: (later: number) => onServer?.check(performance.now() + later)
+    check: (later: number) => onServer?.plain.check(performance.now() + later),
+    /** Does something each time it has taken in what came, before it goes on. */
+    onTaken: (then: () => void) => void onServer?.socket.on("data", then),
+    /** What comes in, as one read of the socket. */
+    read: (bytes: Buffer) => void onServer?.socket.emit("data", bytes)
   }
 })
 
@@ -355,6 +385,24 @@ describe("with time, a connection", () => {
     })
   )
 
+  scoped("that rested and brings a whole request has its time for it anew", () =>
+    Effect.gen(function* () {
+      const { check, client, handedOver, onTaken, received, requests, until } = yield* servedConnection
+      client.write(requestOf("first"))
+      yield* until(() => received().endsWith("ok"))
+      const now = performance.now()
+      yield* Effect.acquireRelease(
+        Effect.sync(() => vi.spyOn(performance, "now").mockReturnValue(now + 60_000)),
+        (clock) => Effect.sync(() => clock.mockRestore())
+      )
+      onTaken(() => check(900))
+      client.write(requestOf("again"))
+      yield* until(() => received().split("ok").length === 3)
+      assert.deepStrictEqual(requests, ["first", "again"])
+      assert.deepStrictEqual(handedOver, [])
+    })
+  )
+
   scoped("that rests is kept for 65 seconds behind an answer, and then closed", () =>
     Effect.gen(function* () {
       const { check, client, handedOver, received, until } = yield* servedConnection
@@ -369,3 +417,15 @@ describe("with time, a connection", () => {
     })
   )
 })
+
+it.live("a connection that brings more than its request is Node's before anything else is read of it", () =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const { handedOver, read } = yield* servedConnection
+      read(Buffer.from(requestOf("").replace("Content-Length: 0", "Content-Length: 65536")))
+      assert.lengthOf(handedOver, 0)
+      read(Buffer.alloc(65_537, " "))
+      assert.lengthOf(handedOver, 1)
+    })
+  )
+)

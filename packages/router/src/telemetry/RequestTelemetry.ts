@@ -20,8 +20,8 @@ export class RequestTelemetry {
   readonly span: Span | undefined
   readonly #metrics: RouterMetrics
   readonly #arrivedAt: number
-  readonly #routedAt = performance.now()
-  readonly #routedAtUnix: number | undefined
+  #decidedFrom = 0
+  #decidedFromUnix: number | undefined
   #chainFrom = 0
   #chainTo = 0
   #fallbacks = 0
@@ -29,15 +29,19 @@ export class RequestTelemetry {
   constructor(metrics: RouterMetrics, arrival: Arrival | undefined) {
     this.#metrics = metrics
     this.span = arrival?.span
-    this.#arrivedAt = arrival?.at ?? this.#routedAt
-    this.#routedAtUnix = this.span?.now()
+    this.#arrivedAt = arrival?.at ?? performance.now()
+  }
+
+  deciding(): void {
+    this.#decidedFrom = performance.now()
+    this.#decidedFromUnix = this.span?.now()
   }
 
   decided(decision: Decision): void {
     this.#chainFrom = performance.now()
     const { category, confidence, source } = decision
     const classified = !unclassified.has(source)
-    this.#metrics.decided(decision, classified ? (this.#chainFrom - this.#routedAt) / 1000 : undefined, this.span)
+    this.#metrics.decided(decision, classified ? (this.#chainFrom - this.#decidedFrom) / 1000 : undefined, this.span)
     const { span } = this
     if (span?.sampled !== true) return
     span.attributes[attributes.category] = category
@@ -48,7 +52,7 @@ export class RequestTelemetry {
         "internal",
         spanNames.classify,
         { [attributes.source]: source, [attributes.confidence]: confidence },
-        this.#routedAtUnix
+        this.#decidedFromUnix
       )
       ?.end()
   }

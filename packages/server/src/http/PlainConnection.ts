@@ -85,8 +85,8 @@ export class PlainConnection {
     else if (this.#length > mostAheadBytes) this.#socket.pause()
   }
 
-  /** It may have closed, or be Node's, by then. */
-  readonly #onTurn = (): void => {
+  /** It is a whole request's turn to be read; by then the connection may have closed, or be Node's. */
+  readonly #onRead = (): void => {
     if (this.#head !== undefined && this.#length > 0) this.#answer(this.#head)
   }
 
@@ -131,7 +131,7 @@ export class PlainConnection {
     const missing = headBytes + bodyBytes - this.#length
     // Behind a whole request another one is there already.
     if (missing < 0 || gatheredBytes > mostGatheredBytes) this.#handOver()
-    else if (missing === 0) inStep("read", this.#onTurn)
+    else if (missing === 0) inStep("read", this.#onRead)
     if (this.#parts.length === 1) this.#waitsSince = performance.now()
   }
 

@@ -11,7 +11,6 @@ import { type Routed, type RoutedAnswer, type RoutedStream, Router } from "@llm-
 import { logIdsOf, type Span } from "@llm-router/router/telemetry/Span"
 import { attributes } from "@llm-router/router/telemetry/spans"
 import { type RequestScope, withRequestScope } from "@llm-router/router/RequestScope"
-import { atStep } from "@llm-router/router/steps"
 import { Watchdog } from "@llm-router/router/Watchdog"
 import { Cause, Effect, Fiber, Layer } from "effect"
 import { ServerSettings } from "../ServerSettings.ts"
@@ -219,7 +218,6 @@ export const CompletionsLive = Layer.effectDiscard(
         const planned = yield* router.plan(chat)
         return writeJson(response, 200, headers, JSON.stringify(planView(planned, id)))
       }
-      yield* atStep.decide
       const routed = yield* router.route(chat, scope, { at, span, freeOnly: limits.isSpent(keyId) })
       yield* limits.reserve(keyId, routed, scope)
       return answerRouted(call, chat, routed)
