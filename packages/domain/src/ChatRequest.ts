@@ -127,6 +127,9 @@ const fieldProblem = (fields: Readonly<Record<string, unknown>>): InvalidRequest
   return undefined
 }
 
+/** Every `include_usage` in them is replaced, and a few hundred of them are no request. */
+const longestStreamOptions = 4_096
+
 const nonEmpty = (value: unknown): ReadonlyArray<unknown> | undefined =>
   Array.isArray(value) && value.length > 0 ? value : undefined
 
@@ -148,12 +151,15 @@ export const parseChatRequest = (
   if (!isObject(fields)) return Result.fail(invalid(null, "The request body must be a JSON object."))
   const problem = fieldProblem(fields)
   if (problem !== undefined) return Result.fail(problem)
+  const members = scan.membersIn(body)
+  const isLong = members.some(({ end, name, start }) => name === "stream_options" && end - start > longestStreamOptions)
+  if (isLong) return Result.fail(invalid("stream_options", `at most ${longestStreamOptions} bytes`))
   const streamOptions = fields["stream_options"]
   return Result.succeed({
     id,
     client,
     body,
-    members: scan.membersIn(body),
+    members,
     model: stringOr(fields["model"]) ?? "",
     stream: fields["stream"] === true,
     choices: typeof fields["n"] === "number" && fields["n"] > 1 ? fields["n"] : 1,

@@ -34,12 +34,18 @@ export interface JsonLimits {
   readonly depth: number
   /** Values: objects, arrays, and what stands in them. */
   readonly nodes: number
+  /** Of the outermost object. */
+  readonly members: number
 }
 
 /** More than any request means to have; `JSON.parse` takes seconds and gigabytes for millions of values. */
-export const requestLimits: JsonLimits = { depth: 256, nodes: 500_000 }
+export const requestLimits: JsonLimits = { depth: 256, nodes: 500_000, members: 1_000 }
 
-const noLimits: JsonLimits = { depth: Number.POSITIVE_INFINITY, nodes: Number.POSITIVE_INFINITY }
+const noLimits: JsonLimits = {
+  depth: Number.POSITIVE_INFINITY,
+  nodes: Number.POSITIVE_INFINITY,
+  members: Number.POSITIVE_INFINITY
+}
 
 /** Where a member stands: its name, and what is between the colon and the comma or brace behind it. */
 interface Found {
@@ -97,7 +103,10 @@ export class JsonScan {
         if (depth-- === 1) this.#memberEnds(at)
       } else {
         if (meaning === valueFollows) {
-          if (depth === 1) this.#memberEnds(at)
+          if (depth === 1) {
+            this.#memberEnds(at)
+            if (this.#found.length >= limits.members) return "members"
+          }
         } else if (++depth > limits.depth) return "depth"
         if (++nodes > limits.nodes) return "nodes"
       }
@@ -106,6 +115,11 @@ export class JsonScan {
     this.#nodes = nodes
     this.#before += length
     return undefined
+  }
+
+  /** How many values there were so far. */
+  get nodes(): number {
+    return this.#nodes
   }
 
   /**

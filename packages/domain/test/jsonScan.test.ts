@@ -3,7 +3,7 @@ import { Schema } from "effect"
 import { JsonScan } from "../src/jsonScan.ts"
 import { MemberText, objectText, valueText } from "./jsonTexts.ts"
 
-const limits = { depth: 3, nodes: 5 }
+const limits = { depth: 3, nodes: 5, members: 3 }
 
 /** What a text goes over, read in pieces of so many bytes. */
 const exceededLimit = (text: string, pieceBytes: number) => {
@@ -30,7 +30,9 @@ describe("JsonScan", () => {
     ["[1,2,3,4,5]", "nodes"],
     ["[{},{},{}]", "nodes"],
     ["]]]]]]]]]]", undefined],
-    ["[][][][][][]", "nodes"]
+    ["[][][][][][]", "nodes"],
+    ['{"a":1,"b":2,"c":3}', undefined],
+    ['{"a":1,"a":2,"a":3,', "members"]
   ] as const)("%s: %s, however it comes apart", (text, expected) => {
     for (let pieceBytes = 1; pieceBytes <= text.length + 1; pieceBytes++) {
       assert.strictEqual(exceededLimit(text, pieceBytes), expected, `in pieces of ${pieceBytes}`)
@@ -42,7 +44,7 @@ describe("JsonScan", () => {
     { members: Schema.Array(MemberText), pieceBytes: Schema.Literals([1, 2, 3, 5, 8, 13, 21]) },
     ({ members, pieceBytes }) => {
       const bytes = Buffer.from(objectText(members, " "))
-      const scan = new JsonScan({ depth: 100, nodes: 100_000 })
+      const scan = new JsonScan({ depth: 100, nodes: 100_000, members: 100_000 })
       for (let at = 0; at < bytes.length; at += pieceBytes) scan.exceededBy(bytes.subarray(at, at + pieceBytes))
       assert.deepStrictEqual(
         scan.membersIn(bytes).map(({ end, name, start }) => [name, bytes.toString("utf8", start, end)]),

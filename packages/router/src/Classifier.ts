@@ -3,6 +3,7 @@
  * Never fails: at worst it says so, and the request goes to the default category.
  */
 import type { Classification } from "@llm-router/domain/Decision"
+import { detached } from "@llm-router/domain/detached"
 import type { PicoDollars } from "@llm-router/domain/Money"
 import type { RouterConfig } from "@llm-router/domain/RouterConfig"
 import { Cache, Context, Duration, Effect, Equal, Exit, Hash, Layer, Option } from "effect"
@@ -56,12 +57,14 @@ export interface Asker {
   spent: PicoDollars
 }
 
+const nobody: Asker = { requestId: "", keyId: "", traceHeaders: {}, spent: 0n }
+
 /** Equal texts under the same configuration are the same question, whoever asks. */
 class Question implements Equal.Equal {
   readonly config: RouterConfig
   readonly text: string
-  /** Who asked first: it pays. */
-  readonly asker: Asker
+  /** Who asked first, and pays. */
+  asker: Asker
   /** The embedded classifier's, once it was asked. */
   guess: EmbeddedClassification | undefined
   #byKeywords: { readonly verdict: Classification | undefined } | undefined
@@ -69,6 +72,10 @@ class Question implements Equal.Equal {
     this.config = config
     this.text = text
     this.asker = asker
+  }
+  /** For a question that is kept for its verdict. */
+  forgetAsker(): void {
+    this.asker = nobody
   }
   /** What the keyword rules say; they are asked first and last, and read the text once. */
   get byKeywords(): Classification | undefined {
@@ -194,14 +201,21 @@ export class Classifier extends Context.Service<
           return lastResort(question)
         })
 
-        const cache = yield* Cache.makeWith((question: Question) => verdictBy(backends, question), {
-          capacity: cacheCapacity,
-          // A verdict that only stands in for a model that is away is asked again at the next request.
-          timeToLive: (exit) =>
-            Exit.isSuccess(exit) && (exit.value.source === "ollama" || exit.value.source === "api")
-              ? cacheTimeToLive
-              : Duration.zero
-        })
+        const cache = yield* Cache.makeWith(
+          (question: Question) =>
+            Effect.ensuring(
+              verdictBy(backends, question),
+              Effect.sync(() => question.forgetAsker())
+            ),
+          {
+            capacity: cacheCapacity,
+            // A verdict that only stands in for a model that is away is asked again at the next request.
+            timeToLive: (exit) =>
+              Exit.isSuccess(exit) && (exit.value.source === "ollama" || exit.value.source === "api")
+                ? cacheTimeToLive
+                : Duration.zero
+          }
+        )
 
         /** A verdict that is there already, else one that nobody pays for. */
         const foreseen = Effect.fnUntraced(function* (question: Question): Effect.fn.Return<Verdict> {
@@ -224,7 +238,7 @@ export class Classifier extends Context.Service<
         const classify = Effect.fnUntraced(function* (config: RouterConfig, text: string, asker: Asker) {
           if (text === "") return nothingToClassify
           const startedAt = now()
-          const question = new Question(config, text, asker)
+          const question = new Question(config, detached(text), asker)
           const known = asksEmbedded ? knownAtOnce(question) : undefined
           const verdict = known ?? (yield* asker.freeOnly === true ? foreseen(question) : Cache.get(cache, question))
           return { ...verdict, latencyMillis: now() - startedAt }

@@ -2,6 +2,7 @@
  * Which conversation a request belongs to, and what is remembered of it.
  */
 import { type ChatRequest, textOf } from "@llm-router/domain/ChatRequest"
+import { detached } from "@llm-router/domain/detached"
 import type { DecisionSource } from "@llm-router/domain/Decision"
 import { Hash } from "effect"
 import { hash } from "node:crypto"
@@ -13,11 +14,13 @@ const longestSessionId = 256
 /** The beginning of a conversation that tells it from others. */
 const hashedCharacters = 4_000
 
-const namedSession = (request: ChatRequest, words: HumanWords): string | undefined =>
-  (request.upstreamSessionId ?? request.client.sessionId ?? words.sessionId ?? request.promptCacheKey)?.slice(
-    0,
-    longestSessionId
-  )
+/** As it may be kept for long. */
+const idOf = (given: string): string => detached(given.slice(0, longestSessionId))
+
+const namedSession = (request: ChatRequest, words: HumanWords): string | undefined => {
+  const name = request.upstreamSessionId ?? request.client.sessionId ?? words.sessionId ?? request.promptCacheKey
+  return name === undefined ? undefined : idOf(name)
+}
 
 /** A digest of how the conversation began, which every later request of it repeats. */
 const beginningOf = (request: ChatRequest): string => {
@@ -84,7 +87,7 @@ export const conversationKeys = (request: ChatRequest, words: HumanWords): Conve
     session,
     owned: `${keyId}\0${session}`,
     isNamed: named !== undefined,
-    user: request.user === undefined ? undefined : `${keyId}\0user\0${request.user.slice(0, longestSessionId)}`,
+    user: request.user === undefined ? undefined : `${keyId}\0user\0${idOf(request.user)}`,
     turn: words.text === "" && words.inToolLoop ? undefined : Hash.string(words.text),
     previousTurn: previous === undefined ? undefined : Hash.string(previous)
   }
@@ -105,9 +108,9 @@ export class ConversationMemory {
     return this.#turns.size
   }
 
-  remember(keys: ConversationKeys, turn: Omit<LastTurn, "turn">, nowMillis: number): void {
+  remember(keys: ConversationKeys, { after, before, decided }: Omit<LastTurn, "turn">, nowMillis: number): void {
     if (keys.turn === undefined) return
-    const last = { ...turn, turn: keys.turn }
+    const last = { after, before, decided, turn: keys.turn }
     this.#put(keys.owned, last, nowMillis)
     if (keys.user !== undefined) this.#put(keys.user, last, nowMillis)
   }

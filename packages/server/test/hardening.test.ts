@@ -157,6 +157,22 @@ describe("clients", () => {
     }).pipe(withServer())
   )
 
+  it.live("a body that names its members again and again is refused", () =>
+    Effect.gen(function* () {
+      const upstream = yield* FakeOpenRouter
+      const rest = '"stream":true,"messages":[{"role":"user","content":"x"}]}'
+      for (const [repeated, problem] of [
+        ['"model":"a/one",'.repeat(1_000), "more than 1000 members"],
+        [`"stream_options":{${'"include_usage":false,'.repeat(1_000)}"x":1},`, "stream_options"]
+      ] as const) {
+        const response = yield* post("/v1/chat/completions", `{${repeated}${rest}`)
+        assert.strictEqual(response.status, 400)
+        assert.include(errorOf(yield* Effect.promise(() => response.text())).message, problem)
+      }
+      assert.deepStrictEqual(yield* upstream.requestsFor("a/one"), [])
+    }).pipe(withServer())
+  )
+
   it.live("a body that is compressed is refused, and one that is no UTF-8", () =>
     Effect.gen(function* () {
       const body = '{"messages":[{"role":"user","content":"x"}]}'

@@ -1,7 +1,7 @@
 /** More of everything than the router may take at once: it says so, and what it has taken goes on. */
 import { connect, type Socket } from "node:net"
 import { FakeOpenRouter } from "@llm-router/testing/FakeOpenRouter"
-import { custom, endless, ok, slow, stall } from "@llm-router/testing/script"
+import { custom, endless, hang, ok, slow, stall } from "@llm-router/testing/script"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { chat, errorOf, get, rawChat, setChain, TestServer, withServer } from "./harness.ts"
@@ -58,6 +58,26 @@ describe("more requests than may be worked on", () => {
       // Every place was given back.
       assert.strictEqual((yield* ask()).status, 200)
     }).pipe(withServer({ MAX_CONCURRENT_REQUESTS: "1", MAX_QUEUED_REQUESTS: "2" }))
+  )
+
+  it.live("count for what their bodies say, not for their bytes alone", () =>
+    Effect.gen(function* () {
+      const upstream = yield* FakeOpenRouter
+      yield* upstream.script("a/one", hang)
+      // A megabyte each, but half a million values of 64 bytes.
+      const large = { x: Array.from({ length: 490_000 }, () => 1) }
+      const busy = yield* Effect.forkChild(
+        Effect.all(
+          Array.from({ length: 16 }, () => ask(large)),
+          { concurrency: "unbounded" }
+        )
+      )
+      yield* upstream.awaitRequest("a/one", 16)
+      const refused = yield* ask(large)
+      assert.strictEqual(refused.status, 503)
+      assert.strictEqual(errorOf(refused.text).code, "router_busy")
+      yield* Fiber.interrupt(busy)
+    }).pipe(withServer())
   )
 
   it.live("leave health and metrics unharmed", () =>

@@ -7,6 +7,7 @@ import { ok, slow } from "@llm-router/testing/script"
 import { assert, describe, it, vi } from "@effect/vitest"
 import { Effect, Fiber, type Scope } from "effect"
 import { connect, createServer, type Server, type Socket } from "node:net"
+import { bytesInUse } from "@llm-router/testing/heap"
 import { text as textOf } from "node:stream/consumers"
 import { PlainConnection } from "../src/http/PlainConnection.ts"
 import { chat, setChain, TestServer, withServer } from "./harness.ts"
@@ -288,6 +289,7 @@ describe("a connection", () => {
 
 /** A connection as the server sees it, and what became of it. */
 const servedConnection = Effect.gen(function* () {
+  let isHeld = false
   const handedOver: Array<Buffer | null> = []
   const requests: Array<string> = []
   let onServer: { readonly plain: PlainConnection; readonly socket: Socket } | undefined
@@ -298,6 +300,8 @@ const servedConnection = Effect.gen(function* () {
         const plain = new PlainConnection(socket, {
           answer: (request, response) => {
             requests.push(request.body.toString())
+            look()
+            if (isHeld) return true
             response.writeHead(200, { "content-length": 2 })
             response.end("ok")
             return true
@@ -345,6 +349,8 @@ const servedConnection = Effect.gen(function* () {
     check: (later: number) => onServer?.plain.check(performance.now() + later),
     /** Does something each time it has taken in what came, before it goes on. */
     onTaken: (then: () => void) => void onServer?.socket.on("data", then),
+    /** From now on no request is answered. */
+    hold: () => void (isHeld = true),
     /** What comes in, as one read of the socket. */
     read: (bytes: Buffer) => void onServer?.socket.emit("data", bytes)
   }
@@ -403,15 +409,15 @@ describe("with time, a connection", () => {
     })
   )
 
-  scoped("that rests is kept for 65 seconds behind an answer, and then closed", () =>
+  scoped("that rests is kept for a second longer than it was told behind an answer, and then closed", () =>
     Effect.gen(function* () {
       const { check, client, handedOver, received, until } = yield* servedConnection
       client.write(requestOf("first"))
       yield* until(() => received().endsWith("ok"))
-      check(64_000)
+      check(65_900)
       client.write(requestOf("again"))
       yield* until(() => received().split("ok").length === 3)
-      check(66_000)
+      check(66_100)
       yield* until(() => client.destroyed || client.closed || client.readableEnded)
       assert.deepStrictEqual(handedOver, [])
     })
@@ -426,6 +432,20 @@ it.live("a connection that brings more than its request is Node's before anythin
       assert.lengthOf(handedOver, 0)
       read(Buffer.alloc(65_537, " "))
       assert.lengthOf(handedOver, 1)
+    })
+  )
+)
+
+it.live("what comes ahead byte by byte takes the memory of its bytes", () =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const { client, hold, read, requests, until } = yield* servedConnection
+      hold()
+      client.write(requestOf("first"))
+      yield* until(() => requests.length === 1)
+      const before = bytesInUse()
+      for (let bytes = 0; bytes < 60_000; bytes++) read(Buffer.from("P"))
+      assert.isBelow(bytesInUse() - before, 1024 * 1024)
     })
   )
 )

@@ -118,6 +118,16 @@ describe("large bodies", () => {
     assert.deepStrictEqual(reading(list), [0, 1])
   })
 
+  it("in pieces of a byte count for a thousand each", () => {
+    const list = bodies(alike(1))
+    const [body] = list
+    body?.turn.took(mebibyte)
+    for (let piece = 0; piece < 31 * 1024 - 1; piece++) body?.turn.took(1)
+    assert.deepStrictEqual(reading(list), [0])
+    body?.turn.took(1)
+    assert.deepStrictEqual(reading(list), [])
+  })
+
   it("that wait for ten seconds are refused, not those whose sender is silent", () => {
     const clock = timers()
     const [waits, silent] = bodies(alike(2), clock)

@@ -2,6 +2,7 @@
  * Entries as they travel to the ledger's worker: plain arrays, in the order of the table's columns. Whatever an
  * upstream reports, a row fits its columns, so that no entry can make the database refuse its whole batch.
  */
+import { detached } from "@llm-router/domain/detached"
 import type { LedgerEntry, RequestOutcome, Settlement, UnsettledEntry } from "./entry.ts"
 
 /** Of `attempts`. The sequence number counts the entries of one run of the process. */
@@ -84,7 +85,7 @@ const longestText = 512
 const countOf = (value: number): number =>
   Number.isFinite(value) ? Math.min(largestCount, Math.max(0, Math.round(value))) : 0
 
-const textOf = (value: string): string => (value.length > longestText ? value.slice(0, longestText) : value)
+const textOf = (value: string): string => (value.length > longestText ? detached(value.slice(0, longestText)) : value)
 
 const textOrNull = (value: string | undefined): string | null => (value === undefined ? null : textOf(value))
 

@@ -2,6 +2,7 @@
  * One HTTP exchange with the upstream, as a bounded queue of the chunks that came: the reader's pace is the socket's
  * pace.
  */
+import { detached } from "@llm-router/domain/detached"
 import { Effect } from "effect"
 import type { HeaderFields } from "../http1/headerFields.ts"
 import { type Call, type Caller, failures } from "../http1/UpstreamConnection.ts"
@@ -93,7 +94,8 @@ export class Exchange implements Caller, Watched, AnswerSoFar {
 
   /** OpenRouter's id of the answer, there before any of it is. */
   get generationId(): string | undefined {
-    return this.headers["x-generation-id"]
+    const id = this.headers["x-generation-id"]
+    return id === undefined ? undefined : detached(id)
   }
 
   facts(): AnswerFacts | undefined {

@@ -3,6 +3,7 @@
  * stream events: `error.metadata.error_type` and `error.availability` win over it (OpenRouter documentation, "Errors
  * and debugging" and "Model availability").
  */
+import { detached } from "@llm-router/domain/detached"
 import type { ModelErrorReason } from "@llm-router/domain/ModelError"
 import { type Fields, fieldsOf, stringOf } from "./json.ts"
 
@@ -158,5 +159,5 @@ export const tellable = <Reason extends ModelErrorReason>(reason: Reason, key: s
   const clean = key === undefined ? reason.message : reason.message.replaceAll(key, "[redacted]")
   return clean.length <= longestMessage && clean === reason.message
     ? reason
-    : { ...reason, message: clean.slice(0, longestMessage) }
+    : { ...reason, message: detached(clean.slice(0, longestMessage)) }
 }

@@ -13,12 +13,12 @@ import { ServerSettings } from "../ServerSettings.ts"
 export const longestWaitMillis = 30_000
 /** When to come back: places become free all the time. */
 const retryAfterMillis = 1_000
-/** Bytes of bodies in memory at once, unless one alone may be larger. */
+/** What bodies and what they say take in memory at once, unless one alone may be larger. */
 const bodyBytes = 512 * 1024 * 1024
 
 /** One request's share. It is given back with the request's scope. */
 export interface Ticket {
-  /** Counts bytes of the body that are kept; false when there is no room for them. */
+  /** Counts what is kept of the body, in bytes; false when there is no room for them. */
   readonly hold: (bytes: number) => boolean
   /** Returns once there is a place to work. */
   readonly place: Effect.Effect<void, Overloaded>

@@ -13,6 +13,10 @@ const mostAheadBytes = 64 * 1024
 const mostGatheredBytes = 64 * 1024 * 1024
 /** How long a request may take to come whole, and the first one to begin. */
 const patienceMillis = 1_000
+/** A client that was told how long it may rest sends until then; its bytes take their time. As Node's servers have it. */
+const keepAliveMarginMillis = 1_000
+/** A piece of one byte takes hundreds in memory: more of them are put together. */
+const mostParts = 64
 
 /** The server that it belongs to. */
 export interface Owner {
@@ -71,13 +75,15 @@ export class PlainConnection {
     if (this.#response !== undefined) return
     const waited = now - this.#waitsSince
     if (this.#hasServed && this.#length === 0) {
-      if (waited > this.#owner.keepAliveMillis) this.destroy()
+      if (waited > this.#owner.keepAliveMillis + keepAliveMarginMillis) this.destroy()
     } else if (waited > patienceMillis) this.#handOver()
   }
 
   readonly #onData = (bytes: Buffer): void => {
     if (this.#socket.writableEnded) return
+    if (this.#response === undefined && this.#length === 0) this.#waitsSince = performance.now()
     this.#parts.push(bytes)
+    if (this.#parts.length > mostParts) this.#parts = [joined(this.#parts)]
     this.#length += bytes.length
     gatheredBytes += bytes.length
     if (this.#response === undefined) this.#readOn()
@@ -132,7 +138,6 @@ export class PlainConnection {
     // Behind a whole request another one is there already.
     if (missing < 0 || gatheredBytes > mostGatheredBytes) this.#handOver()
     else if (missing === 0) inStep("read", this.#onRead)
-    if (this.#parts.length === 1) this.#waitsSince = performance.now()
   }
 
   #answer(head: PlainHead): void {

@@ -22,6 +22,8 @@ const bytesPerMilli = (64 * 1024 * 1024) / 1000
  * read to be thrown away.
  */
 const weightOfUnknown = 8
+/** Of a piece, however few its bytes: it is taken in one by one. */
+const leastCost = 1_024
 /** More than any body is announced with: who has come furthest of the others goes first, so that few are in memory. */
 const unknownLength = Number.MAX_SAFE_INTEGER
 
@@ -121,7 +123,8 @@ export const readingTurns = ({ after, monotonic }: Pick<Watchdog["Service"], "af
       took: (bytes) => {
         taken += bytes
         if (taken <= free) return
-        budget -= length === undefined ? bytes * weightOfUnknown : bytes
+        const cost = Math.max(bytes, leastCost)
+        budget -= length === undefined ? cost * weightOfUnknown : cost
         source.pause()
         leave()
         waiting.add(body)
