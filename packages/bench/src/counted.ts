@@ -48,4 +48,4 @@ process.on("message", ({ ask }: CountAsked) => {
 })
 process.on("disconnect", () => process.exit(0))
 
-Effect.runFork(program({ args: [], env: process.env, dotEnv: undefined }))
+Effect.runFork(program({ args: [], env: process.env, dotEnv: Effect.undefined }))

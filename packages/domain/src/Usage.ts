@@ -21,12 +21,13 @@ const fieldsOf = (value: unknown): Fields | undefined =>
   // Every property of an object can be read as unknown.
   typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Fields) : undefined
 
-/** More than any answer has: what an upstream says beyond it is an error of its own. */
-const mostTokens = 1_000_000_000
+/** Ten times what the largest models read: an upstream that says more is not believed. */
+const mostTokens = 100_000_000
 const highestCost = 1_000_000n * picoDollarsPerDollar
 
-const countOf = (value: unknown): number =>
-  typeof value === "number" && Number.isFinite(value) && value >= 0 ? Math.min(value, mostTokens) : 0
+const countOf = (value: unknown): number => (typeof value === "number" && value >= 0 && value <= mostTokens ? value : 0)
+
+const isAbsurd = (value: unknown): boolean => typeof value === "number" && value > mostTokens
 
 const costOf = (value: unknown): PicoDollars | undefined => {
   const cost = typeof value === "number" || typeof value === "string" ? picoDollarsOf(value) : undefined
@@ -35,7 +36,7 @@ const costOf = (value: unknown): PicoDollars | undefined => {
 
 /**
  * The `usage` object of the OpenAI and OpenRouter APIs; `undefined` when it is absent, not one, or tells nothing: some
- * send it with every event, empty or all zeros up to the last.
+ * send it with every event, empty or all zeros up to the last; or when its counts cannot be and it says no cost.
  */
 export const usageOf = (value: unknown): Usage | undefined => {
   const usage = fieldsOf(value)
@@ -43,6 +44,8 @@ export const usageOf = (value: unknown): Usage | undefined => {
   const inputTokens = countOf(usage["prompt_tokens"])
   const outputTokens = countOf(usage["completion_tokens"])
   const reportedCost = costOf(usage["cost"])
+  const isBelieved = ![usage["prompt_tokens"], usage["completion_tokens"]].some(isAbsurd)
+  if (!isBelieved && reportedCost === undefined) return undefined
   if (inputTokens === 0 && outputTokens === 0 && reportedCost === undefined) return undefined
   return {
     inputTokens,

@@ -32,6 +32,11 @@ describe("usageOf", () => {
     [{ prompt_tokens: "7", completion_tokens: -1 }, undefined],
     [{ prompt_tokens: Number.NaN, completion_tokens: Number.POSITIVE_INFINITY }, undefined],
     [{ prompt_tokens_details: null, completion_tokens_details: [] }, undefined],
+    [{ prompt_tokens: 1e18, completion_tokens: 7 }, undefined],
+    [
+      { prompt_tokens: 1e18, completion_tokens: 7, cost: 0 },
+      { ...nothing, outputTokens: 7, reportedCost: 0n }
+    ],
     [{ prompt_tokens: 7 }, { ...nothing, inputTokens: 7 }],
     [{ completion_tokens: 7 }, { ...nothing, outputTokens: 7 }],
     [{ cost: 0 }, { ...nothing, reportedCost: 0n }],

@@ -9,6 +9,7 @@ import { MessageChannel } from "node:worker_threads"
 import {
   type Drift,
   type LedgerEntry,
+  type LedgerStatus,
   type LedgerTotals,
   type RequestOutcome,
   type Settlement,
@@ -16,8 +17,9 @@ import {
   unsettledOf
 } from "./ledger/entry.ts"
 import { LedgerReader } from "./ledger/LedgerReader.ts"
+import type { Question } from "./ledger/reader.ts"
 import { LedgerSums } from "./ledger/LedgerSums.ts"
-import { type LedgerStatus, LedgerWriter } from "./ledger/LedgerWriter.ts"
+import { LedgerWriter } from "./ledger/LedgerWriter.ts"
 import { Rollup } from "./ledger/rollup.ts"
 import { attemptRowOf, requestRowOf, settlementRowOf } from "./ledger/rows.ts"
 import { startedWriter } from "./ledger/startedWriter.ts"
@@ -181,6 +183,29 @@ export class CostLedger extends Context.Service<
           Effect.forkScoped
         )
         let damage: string | undefined
+        let unreadable: string | undefined
+        const ask = (question: Question) =>
+          reader.ask(question).pipe(
+            Effect.tap(() =>
+              Effect.sync(() => {
+                unreadable = undefined
+              })
+            ),
+            Effect.catch((problem) => {
+              const isNews = unreadable === undefined
+              unreadable = problem
+              return Effect.andThen(
+                isNews ? Effect.logError(`The ledger cannot be read: ${problem}`) : Effect.void,
+                new LedgerUnavailable({ message: problem })
+              )
+            })
+          )
+        // What could not be read is tried again: nobody else may ask for long.
+        yield* Effect.suspend(() =>
+          unreadable === undefined
+            ? Effect.void
+            : Effect.ignore(ask({ _tag: "Spending", day: Math.floor(now() / dayMillis) }))
+        ).pipe(Effect.andThen(Effect.sleep("10 seconds")), Effect.forever, Effect.forkScoped)
         if (!writer.checked) {
           // By a thread of its own: it takes seconds, and a question must not wait for it.
           const checker = new LedgerReader(path)
@@ -222,32 +247,36 @@ export class CostLedger extends Context.Service<
           },
           unsettledSince: Effect.fn("CostLedger.unsettledSince")(function* (sinceMillis, most) {
             const question = { _tag: "Unsettled", sinceMillis, most } as const
-            const answer = yield* Effect.mapError(reader.ask(question), unavailable)
+            const answer = yield* ask(question)
             return answer._tag === "Unsettled" ? answer.entries : []
           }),
           committed: writer.committed,
           totals: Effect.sync(() => sums.totals()),
           spending: Effect.fn("CostLedger.spending")(function* (day) {
             yield* writer.committed
-            const answer = yield* Effect.mapError(reader.ask({ _tag: "Spending", day }), unavailable)
+            const answer = yield* ask({ _tag: "Spending", day })
             return answer._tag === "Spending" ? answer.byKey : yield* unavailable("The ledger gave another answer.")
           }),
           usage: Effect.fn("CostLedger.usage")(function* (query) {
             yield* writer.committed
-            const answer = yield* Effect.mapError(reader.ask({ _tag: "Usage", query }), unavailable)
+            const answer = yield* ask({ _tag: "Usage", query })
             if (answer._tag !== "Usage") return yield* unavailable("The ledger gave another answer.")
             return usageReportOf(query.groupBy, answer.grouped)
           }),
           usageText: Effect.fn("CostLedger.usageText")(function* (query, format) {
             yield* writer.committed
-            const answer = yield* Effect.mapError(reader.ask({ _tag: "UsageText", query, format }), unavailable)
+            const answer = yield* ask({ _tag: "UsageText", query, format })
             return answer._tag === "UsageText" ? answer.text : yield* unavailable("The ledger gave another answer.")
           }),
           backup: Effect.fn("CostLedger.backup")(function* (target) {
             yield* writer.committed
             yield* Effect.mapError(reader.ask({ _tag: "Backup", path: resolve(target) }), unavailable)
           }),
-          status: () => (damage === undefined ? writer.status() : { ...writer.status(), damage }),
+          status: () => ({
+            ...writer.status(),
+            ...(damage === undefined ? {} : { damage }),
+            ...(unreadable === undefined ? {} : { unreadable })
+          }),
           drift: () => sums.driftByModel
         })
       })

@@ -58,6 +58,8 @@ export const openConfigFile = Effect.fnUntraced(function* (
   /** Why the content last seen is not in force; a deleted file is a problem that a change mends. */
   let fault: ConfigFileInvalid | undefined
   let deleted = false
+  /** A file that was never there is not deleted. */
+  let wasThere = seen._tag === "Text"
   const ref = yield* SubscriptionRef.make(configOf(file, options.circuit))
 
   const save = Effect.fnUntraced(
@@ -71,6 +73,7 @@ export const openConfigFile = Effect.fnUntraced(function* (
       seen = { _tag: "Text", text }
       file = { ...file, version: 2, categories: config.categories }
       deleted = false
+      wasThere = true
     },
     Effect.mapError((why) => new ConfigNotSaved({ message: `${path} could not be written: ${why}` }))
   )
@@ -91,6 +94,7 @@ export const openConfigFile = Effect.fnUntraced(function* (
     file = read
     fault = undefined
     deleted = false
+    wasThere = true
     yield* carryOver(config)
     if (config.etag !== before.etag) yield* SubscriptionRef.set(ref, config)
     yield* Effect.logInfo(`${path}: changed on disk and now in force (${describe(config)})`)
@@ -102,8 +106,8 @@ export const openConfigFile = Effect.fnUntraced(function* (
     seen = now
     if (now._tag === "Absent") {
       fault = undefined
-      deleted = true
-      return yield* Effect.logWarning(`${path}: ${deletedMessage}`)
+      deleted = wasThere
+      return deleted ? yield* Effect.logWarning(`${path}: ${deletedMessage}`) : undefined
     }
     const read = readingOf(now, defaultModel)
     if (Result.isSuccess(read)) return yield* takeOver(read.success)

@@ -188,6 +188,17 @@ describe("a hand edit", () => {
     })
   )
 
+  it.effect("that ends with no file, as there was none before, is no deletion", () =>
+    Effect.gen(function* () {
+      const path = yield* newPath
+      const store = yield* open(path)
+      fs.mkdirSync(path)
+      yield* nextLook(store, (problem) => problem?.includes("cannot be read") ?? false)
+      fs.rmdirSync(path)
+      yield* nextLook(store, (problem) => problem === undefined)
+    })
+  )
+
   it.effect("that deletes the file leaves the old one in force; a change writes all of it again", () =>
     Effect.gen(function* () {
       const { path, store } = yield* openWith(withCreative)

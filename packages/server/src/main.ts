@@ -12,6 +12,13 @@ const info = infoFor(args)
 if (info !== undefined) {
   console.log(info)
 } else {
+  // Whoever read the log has gone, or its disk is full: that costs no request anything.
+  let isToldOf = false
+  process.stdout.on("error", (error) => {
+    if (!isToldOf) console.error(`llm-router: lines of the log are lost: ${error.message}`)
+    isToldOf = true
+  })
+  process.stderr.on("error", () => undefined)
   let signals = 0
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     // The first drains; whoever sends a second one has waited long enough.
@@ -24,7 +31,7 @@ if (info !== undefined) {
     setTimeout(() => process.exit(1), flushMillis).unref()
     Deferred.doneUnsafe(crash, Effect.fail(new Crashed({ message: String(error) })))
   })
-  runMain(Effect.raceFirst(program({ args, env: process.env, dotEnv: readDotEnv() }), Deferred.await(crash)), {
+  runMain(Effect.raceFirst(program({ args, env: process.env, dotEnv: readDotEnv }), Deferred.await(crash)), {
     disableErrorReporting: true,
     teardown: (exit, onExit) => {
       const reason = reasonToStop(exit)

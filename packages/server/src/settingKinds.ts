@@ -4,7 +4,7 @@
 import { isCategoryName, isModelId } from "@llm-router/domain/Category"
 import { Option, Redacted } from "effect"
 import { isIP } from "node:net"
-import { isKeyHash } from "./keys.ts"
+import { isBrokenHash, isKeyHash } from "./keys.ts"
 
 /** What a setting accepts: in words, for `--help` and errors, and as a parser of its trimmed, non-empty text. */
 export interface Kind<A> {
@@ -144,12 +144,18 @@ export const host: Kind<string> = {
   secret: false
 }
 
-const isToken = (value: string): boolean => /^[!-~]{1,512}$/.test(value)
+/** What begins with a quote is what is left of a line of `.env` whose quotes are not closed. */
+const isToken = (value: string): boolean => /^(?!["'`])[!-~]{1,512}$/.test(value) && !isBrokenHash(value)
 
 export const secret: Kind<Redacted.Redacted> = {
-  accepts: "printable ASCII characters without spaces",
+  accepts: "printable ASCII characters without spaces or quotes around them",
   parse: (value) => where(Redacted.make(value), isToken(value)),
   secret: true
+}
+
+export const secretOrHash: Kind<Redacted.Redacted> = {
+  ...secret,
+  accepts: `${secret.accepts}, or sha256: and 64 hex digits`
 }
 
 /** A number for every key, and others for some. */
@@ -188,13 +194,14 @@ export const keyedLimit = (what: string, accepted: (value: number) => boolean): 
 export const isKeyId = (id: string): boolean => /^[\w.-]{1,64}$/.test(id)
 
 export const clientKeys: Kind<ReadonlyArray<ClientKey>> = {
-  accepts: "comma-separated keys, each id:key, id:sha256:<hash> or a bare key without spaces, no id and no key twice",
+  accepts:
+    "comma-separated keys, each id:key, id:sha256:<64 hex digits> or a bare key without spaces, no id and no key twice",
   parse: (value) => {
     const entries = value.split(",").map((entry) => entry.trim())
     const pairs = entries
       .filter((entry) => entry !== "")
       .map((entry, index): readonly [id: string, key: string] => {
-        const colon = isKeyHash(entry) ? -1 : entry.indexOf(":")
+        const colon = isKeyHash(entry) || isBrokenHash(entry) ? -1 : entry.indexOf(":")
         return colon < 0 ? [`key-${index + 1}`, entry] : [entry.slice(0, colon), entry.slice(colon + 1)]
       })
     const isDistinct = (values: ReadonlyArray<string>) => new Set(values).size === values.length

@@ -17,7 +17,8 @@ import {
   modelId,
   ollamaModel,
   oneOf,
-  secret
+  secret,
+  secretOrHash
 } from "./settingKinds.ts"
 import { optional, setting } from "./setting.ts"
 import { telemetrySettings } from "./telemetry/settings.ts"
@@ -95,7 +96,7 @@ export const settingsTable = {
   ),
   routerAdminKey: optional(
     "ROUTER_ADMIN_KEY",
-    secret,
+    secretOrHash,
     "Key for the admin endpoints, or its hash (sha256:<hash>); without it they answer this machine only"
   ),
   rateLimitRequestsPerMinute: optional(

@@ -5,6 +5,7 @@ import { LedgerUnavailable, LedgerUnusable } from "@llm-router/router/CostLedger
 import { LedgerReader } from "@llm-router/router/ledger/LedgerReader"
 import { Cause, Console, Effect, Exit, Layer, Schema } from "effect"
 import { HttpServerError } from "effect/http"
+import { isUtf8 } from "node:buffer"
 import { readFileSync } from "node:fs"
 import { resolve } from "node:path"
 import { keysCommand, KeysMisused } from "./keysCommand.ts"
@@ -16,20 +17,28 @@ export interface Invocation {
   readonly args: ReadonlyArray<string>
   readonly env: Readonly<Record<string, string | undefined>>
   /** The contents of `.env`, where there is one. */
-  readonly dotEnv: string | undefined
+  readonly dotEnv: Effect.Effect<string | undefined, SettingsError>
 }
 
 /** Something threw that nobody caught. */
 export class Crashed extends Schema.TaggedError<Crashed>()("Crashed", { message: Schema.String }) {}
 
-/** `.env` of the working directory; one that is not there is no fault. */
-export const readDotEnv = (): string | undefined => {
+const dotEnvProblem = (problem: string) => new SettingsError({ problems: [`.env: ${problem}`] })
+
+/** `.env` of the working directory. One that is not there is no fault; one that cannot be read may hold the keys. */
+export const readDotEnv: Effect.Effect<string | undefined, SettingsError> = Effect.suspend(() => {
+  let bytes: Buffer
   try {
-    return readFileSync(".env", "utf8")
-  } catch {
-    return undefined
+    bytes = readFileSync(".env")
+  } catch (error) {
+    // A Node system error, whose code may be read whatever it is.
+    const { code } = error as { readonly code?: unknown }
+    return code === "ENOENT" ? Effect.undefined : dotEnvProblem(`cannot be read (${String(code)})`)
   }
-}
+  return isUtf8(bytes) && !bytes.includes(0)
+    ? Effect.succeed(bytes.toString("utf8"))
+    : dotEnvProblem("is no UTF-8 text: save it as UTF-8")
+})
 
 /** What is printed for `--help` and `--version`. */
 export const infoFor = (args: ReadonlyArray<string>): string | undefined => {
@@ -37,14 +46,17 @@ export const infoFor = (args: ReadonlyArray<string>): string | undefined => {
   return asked === undefined ? undefined : asked === "help" ? helpText : version
 }
 
+const settingsOf = ({ args, dotEnv, env }: Invocation) =>
+  Effect.flatMap(dotEnv, (text) => Effect.fromResult(loadSettings({ args, env, dotEnv: text })))
+
 /** Runs until it is interrupted. */
 const serve = (invocation: Invocation) =>
-  Effect.flatMap(Effect.fromResult(loadSettings(invocation)), (loaded) => Layer.launch(serverLayer(loaded)))
+  Effect.flatMap(settingsOf(invocation), (loaded) => Layer.launch(serverLayer(loaded)))
 
 /** `backup FILE`: writes a copy of the ledger to a new file, also while the router runs. */
 const backUp = Effect.fnUntraced(function* ({ args: [, target], ...invocation }: Invocation) {
   if (target === undefined) return yield* new LedgerUnavailable({ message: "backup: name the file to write" })
-  const { settings } = yield* Effect.fromResult(loadSettings({ ...invocation, args: [] }))
+  const { settings } = yield* settingsOf({ ...invocation, args: [] })
   const reader = new LedgerReader(resolve(settings.ledgerPath))
   yield* reader.ask({ _tag: "Backup", path: resolve(target) }).pipe(
     Effect.mapError((message) => new LedgerUnavailable({ message })),

@@ -125,6 +125,20 @@ describe("the banner", () => {
   )
 })
 
+it.live("goes on without anybody to read its log", () =>
+  Effect.gen(function* () {
+    const { closeLog, ended, signal, url } = yield* startWith()
+    closeLog()
+    for (let turn = 0; turn < 3; turn++) {
+      assert.strictEqual((yield* json(`${url}/v1/chat/completions`, chatBody())).status, 503)
+    }
+    signal("SIGTERM")
+    const { code, stderr } = yield* ended
+    assert.strictEqual(code, 0)
+    assert.match(stderr, /^llm-router: lines of the log are lost: [^\n]+\n$/)
+  })
+)
+
 describe("what stops the start", () => {
   it.live("a port that is taken", () =>
     Effect.gen(function* () {
@@ -195,12 +209,29 @@ describe(".env", () => {
     })
   )
 
-  it.live("that cannot be read is as none", () =>
+  it.live("that cannot be read stops the start: it may hold the keys", () =>
     Effect.gen(function* () {
       const { directory } = yield* inDirectory()
       mkdirSync(join(directory, ".env"))
-      const { url } = yield* started({ directory })
-      assert.strictEqual((yield* json(`${url}/health/ready`)).status, 200)
+      refused(yield* run({ directory }), ".env: cannot be read (EISDIR)")
+    })
+  )
+
+  it.live("that is no UTF-8 stops the start", () =>
+    Effect.gen(function* () {
+      const { directory } = yield* inDirectory()
+      writeFileSync(join(directory, ".env"), "PORT=3456\n", "utf16le")
+      refused(yield* run({ directory }), ".env: is no UTF-8 text")
+    })
+  )
+
+  it.live("whose quotes are not closed stops the start, and the key is not shown", () =>
+    Effect.gen(function* () {
+      const { directory } = yield* inDirectory()
+      writeFileSync(join(directory, ".env"), `OPENROUTER_API_KEY="${key}\n`)
+      const ended = yield* run({ directory })
+      refused(ended, "OPENROUTER_API_KEY", "without spaces or quotes")
+      assert.notInclude(ended.stderr, key)
     })
   )
 })

@@ -3,7 +3,7 @@ import { Agent, get, request } from "node:http"
 import { connect } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { FakeOpenRouter } from "@llm-router/testing/FakeOpenRouter"
-import { type Behaviour, custom, endless, stall } from "@llm-router/testing/script"
+import { type Behaviour, custom, endless, hang, stall } from "@llm-router/testing/script"
 import { Deferred, Effect, Fiber } from "effect"
 import { contentOf, eventsOf } from "./harness.ts"
 import { started, workingDirectory } from "./routerProcess.ts"
@@ -252,17 +252,22 @@ describe("SIGTERM", () => {
     }).pipe(withUpstream)
   )
 
-  it.live("cuts what is not finished when the grace period is over, and leaves the upstream", () =>
+  it.live("ends what is not finished when the grace period is over, says so, and leaves the upstream", () =>
     Effect.gen(function* () {
       const upstream = yield* FakeOpenRouter
       yield* upstream.script("a/stream", stall(1))
+      yield* upstream.script("a/json", hang)
       const router = yield* startedRouter({ SHUTDOWN_GRACE_MS: "300" })
-      const stream = yield* Effect.forkChild(Effect.exit(asked(router.url, "a/stream", true)))
+      const stream = yield* Effect.forkChild(asked(router.url, "a/stream", true))
+      const json = yield* Effect.forkChild(asked(router.url, "a/json", false))
       yield* upstream.awaitRequest("a/stream")
+      yield* upstream.awaitRequest("a/json")
       router.signal("SIGTERM")
-      const cut = yield* Fiber.join(stream)
-      assert.strictEqual(cut._tag, "Failure")
-      yield* upstream.awaitAborted()
+      const events = eventsOf((yield* Fiber.join(stream)).text)
+      assert.strictEqual(JSON.parse(events.at(-1) ?? "").error.code, "router_stopping")
+      const { status, text } = yield* Fiber.join(json)
+      assert.deepStrictEqual([status, JSON.parse(text).error.code], [503, "router_stopping"])
+      yield* upstream.awaitAborted(2)
       const { code, stderr } = yield* router.ended
       assert.strictEqual(code, 0)
       assert.strictEqual(stderr, "")

@@ -32,6 +32,8 @@ export interface RouterProcess {
   readonly url: string
   readonly banner: string
   readonly signal: (signal: NodeJS.Signals) => void
+  /** Nobody reads its stdout any more. */
+  readonly closeLog: () => void
   /** Waits for the end. */
   readonly ended: Effect.Effect<Ended>
 }
@@ -93,6 +95,7 @@ export const started = Effect.fnUntraced(function* (invocation: Invocation) {
     url: listening.exec(banner)?.[1] ?? "",
     banner,
     signal: (signal) => void child.kill(signal),
+    closeLog: () => void child.stdout?.destroy(),
     ended: Effect.promise(() => ended)
   } satisfies RouterProcess
 })

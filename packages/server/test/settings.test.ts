@@ -233,9 +233,18 @@ describe("what is wrong", () => {
     }
   )
 
-  it.each([",", "a:b,a:c", "a:b,c:b", "bad id:key", "a:", "with space"])("client keys such as %j", (keys) => {
-    expect(problemsOf({ env: { ROUTER_API_KEYS: keys } })).toEqual([
-      expect.stringMatching(/^ROUTER_API_KEYS: got a value that is not shown, expected /)
+  it.each([",", "a:b,a:c", "a:b,c:b", "bad id:key", "a:", "with space", "a:sha256:ab", "sha256:xy"])(
+    "client keys such as %j",
+    (keys) => {
+      expect(problemsOf({ env: { ROUTER_API_KEYS: keys } })).toEqual([
+        expect.stringMatching(/^ROUTER_API_KEYS: got a value that is not shown, expected /)
+      ])
+    }
+  )
+
+  it("an admin key that begins like a hash and is none", () => {
+    expect(problemsOf({ env: { ROUTER_ADMIN_KEY: `sha256:${"a".repeat(63)}` } })).toEqual([
+      expect.stringMatching(/^ROUTER_ADMIN_KEY: got a value that is not shown, expected .+ 64 hex digits$/)
     ])
   })
 

@@ -6,6 +6,7 @@ import { Effect } from "effect"
 import { type MessagePort, Worker } from "node:worker_threads"
 import type { RouterMetrics } from "../telemetry/RouterMetrics.ts"
 import type { LedgerFault } from "./database.ts"
+import type { LedgerStatus } from "./entry.ts"
 import type { LedgerRow } from "./rows.ts"
 import { rowsPerPrune, type Run, type Snapshot } from "./store.ts"
 import type { FromWriter, ToWriter, WriterData } from "./worker.ts"
@@ -21,18 +22,6 @@ export interface WriterOptions {
   /** The writing thread was started, or started again. */
   readonly onStart: () => void
   readonly metrics?: RouterMetrics
-}
-
-export interface LedgerStatus {
-  readonly state: "ok" | "degraded"
-  /** What is wrong, where something is. */
-  readonly message: string | undefined
-  /** Entries that wait for the disk. */
-  readonly queued: number
-  /** Entries that will never be stored, since this process started. */
-  readonly lost: number
-  /** What a check of the whole file found, where it found something. */
-  readonly damage?: string
 }
 
 const rowsPerBatch = 256

@@ -123,3 +123,18 @@ export const isAttemptOf = (entry: UnsettledEntry, { keyId, latencyMillis, reque
   entry.keyId === keyId &&
   entry.timeMillis <= timeMillis &&
   entry.timeMillis >= timeMillis - latencyMillis
+
+/** How the ledger does. */
+export interface LedgerStatus {
+  readonly state: "ok" | "degraded"
+  /** What is wrong, where something is. */
+  readonly message: string | undefined
+  /** Entries that wait for the disk. */
+  readonly queued: number
+  /** Entries that will never be stored, since this process started. */
+  readonly lost: number
+  /** What a check of the whole file found, where it found something. */
+  readonly damage?: string
+  /** Why the last question could not be answered. */
+  readonly unreadable?: string
+}

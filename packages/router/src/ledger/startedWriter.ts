@@ -1,7 +1,8 @@
 /** The writer's life: opened, looked after every second, told of when it is in trouble, and closed with the scope. */
 import { Effect, Option } from "effect"
 import { Watchdog } from "../Watchdog.ts"
-import type { LedgerStatus, LedgerWriter } from "./LedgerWriter.ts"
+import type { LedgerStatus } from "./entry.ts"
+import type { LedgerWriter } from "./LedgerWriter.ts"
 
 /** How often a trouble that lasts is told. */
 const reminderMillis = 60_000
@@ -35,7 +36,9 @@ export const startedWriter = Effect.fnUntraced(function* (writer: LedgerWriter) 
           const { queued, lost, message } = writer.status()
           return queued + lost === 0
             ? Effect.void
-            : Effect.logError(`The ledger ends with ${queued + lost} entries lost. ${message ?? ""}`)
+            : Effect.logError(
+                `The ledger ends with ${queued + lost} entries lost.${message === undefined ? "" : ` ${message}`}`
+              )
         })
       )
     )

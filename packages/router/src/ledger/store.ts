@@ -82,7 +82,11 @@ const newRun = (db: DatabaseSync, startedAtMillis: number): Run => ({
 const hasRun = (db: DatabaseSync, { id, startedAtMillis }: Run): boolean =>
   db.prepare("SELECT 1 FROM runs WHERE id = ? AND started_at = ?").get(id, startedAtMillis) !== undefined
 
-const inodeOf = (path: string): bigint | undefined => statSync(path, { bigint: true, throwIfNoEntry: false })?.ino
+/** Which file is at a path, and how large it is. */
+const fileAt = (path: string): { readonly inode: bigint; readonly size: bigint } | undefined => {
+  const stat = statSync(path, { bigint: true, throwIfNoEntry: false })
+  return stat && { inode: stat.ino, size: stat.size }
+}
 
 /** One life of a process: its entries are numbered within it. */
 export interface Run {
@@ -96,7 +100,7 @@ export class LedgerStore {
   readonly checked: boolean
   readonly #db: DatabaseSync
   readonly #path: string
-  readonly #inode: bigint | undefined
+  #file: ReturnType<typeof fileAt>
   readonly #statements: ReturnType<typeof prepareAll>
   readonly #seriesIds = new Map<string, number>()
 
@@ -109,7 +113,7 @@ export class LedgerStore {
     const { checked, db } = openLedger(path)
     this.checked = checked
     this.#db = db
-    this.#inode = inodeOf(path)
+    this.#file = fileAt(path)
     try {
       this.#statements = prepareAll(this.#db)
       this.run = run !== undefined && hasRun(this.#db, run) ? run : newRun(this.#db, nowMillis)
@@ -119,9 +123,13 @@ export class LedgerStore {
     }
   }
 
-  /** Whether the path still leads to this file. */
-  isCurrent(): boolean {
-    return inodeOf(this.#path) === this.#inode
+  /** Whether the path leads to another file by now, or to none, or to this one with a part of it gone. */
+  changed(): "moved" | "shrunk" | undefined {
+    const before = this.#file
+    const file = fileAt(this.#path)
+    if (file === undefined || file.inode !== before?.inode) return "moved"
+    this.#file = file
+    return file.size < before.size ? "shrunk" : undefined
   }
 
   #transaction<A>(body: () => A): A {

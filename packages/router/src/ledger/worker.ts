@@ -66,19 +66,19 @@ const tell = (message: FromFeed): void => {
 }
 
 const opened = (): LedgerStore => {
-  let wasMoved = false
-  if (store !== undefined && !store.isCurrent()) {
-    // The file was moved or removed: what comes next would be written to where nobody looks.
-    store.close()
+  const change = store?.changed()
+  if (change !== undefined) {
+    // What comes next would be written to where nobody looks, or into a file that can no more be read: opening finds out.
+    const before = store
     store = undefined
-    wasMoved = true
+    before?.close()
   }
   if (store === undefined) {
     store = new LedgerStore(path, run, nowMillis)
     const snapshot = run === undefined ? store.snapshot() : undefined
     run = store.run
     tell({ _tag: "Begun" })
-    answer({ _tag: "Opened", run, checked: store.checked, snapshot, wasMoved })
+    answer({ _tag: "Opened", run, checked: store.checked, snapshot, wasMoved: change === "moved" })
   }
   return store
 }

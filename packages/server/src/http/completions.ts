@@ -18,7 +18,7 @@ import { spanOf } from "../telemetry/httpRequests.ts"
 import { Admission } from "./Admission.ts"
 import { clientRule } from "./authorization.ts"
 import { type Incoming, NodeServer } from "./DrainingServer.ts"
-import { type EdgeError, internalError, type WireError, wireErrorOf } from "./errors.ts"
+import { type EdgeError, internalError, stoppingError, type WireError, wireErrorOf } from "./errors.ts"
 import { KeyLimits } from "./KeyLimits.ts"
 import { isLong, lingeringEnd } from "./lingeringEnd.ts"
 import { PlainRequest } from "./plainRequest.ts"
@@ -27,7 +27,7 @@ import { planView } from "./plan.ts"
 import { readingTurns } from "./readingTurns.ts"
 import { jsonBody, requestIdOf } from "./request.ts"
 import { cutOffError, done, errorEvent, keepAliveEvent } from "./sse.ts"
-import { type Headers, writeEnd, writeError, writeJson, writePiece } from "./write.ts"
+import { type Headers, writeEnd, writeEndAtOnce, writeError, writeJson, writePiece } from "./write.ts"
 
 type Kind = "completion" | "plan"
 
@@ -229,13 +229,23 @@ export const CompletionsLive = Layer.effectDiscard(
         onSuccess: (answered) => answered
       })
 
-    const failed = (call: Call, cause: Cause.Cause<never>): Effect.Effect<void> => {
-      // The caller left, or the process ends: nobody reads an answer.
+    /** The router stops. */
+    const stopped = ({ headers, response }: Call): Effect.Effect<void> => {
+      if (!response.headersSent) return writeError(response, stoppingError, headers, writeEndAtOnce)
+      if (!response.writableEnded) return writeEndAtOnce(response, errorEvent(stoppingError))
+      return Effect.sync(() => void response.destroy())
+    }
+
+    const failed = (call: Call, cause: Cause.Cause<never>, hasLeft: boolean): Effect.Effect<void> => {
       if (Cause.hasInterruptsOnly(cause)) {
-        call.response.destroy()
-        return Effect.annotateLogs(
-          Effect.logInfo("Ended before its answer was complete: the caller left, or the router stops."),
-          idsOf(call)
+        return Effect.andThen(
+          hasLeft ? Effect.sync(() => void call.response.destroy()) : stopped(call),
+          Effect.annotateLogs(
+            Effect.logInfo(
+              `Ended before its answer was complete: ${hasLeft ? "the caller left" : "the router stops"}.`
+            ),
+            idsOf(call)
+          )
         )
       }
       return Effect.logError("A request failed in an unforeseen way.", cause).pipe(
@@ -258,15 +268,18 @@ export const CompletionsLive = Layer.effectDiscard(
       const headers: Headers = sandbox ? { "x-request-id": id, "x-router-sandbox": "true" } : { "x-request-id": id }
       const span = spanOf(request)
       const call: Call = { id, kind, request, response, span, headers }
+      let hasLeft = false
       const answered = Effect.onExit(
         withRequestScope((taken) => answer(call, taken)),
-        (exit) => (exit._tag === "Failure" ? failed(call, exit.cause) : Effect.void)
+        (exit) => (exit._tag === "Failure" ? failed(call, exit.cause, hasLeft) : Effect.void)
       )
       if (span !== undefined) span.attributes[attributes.requestId] = id
       const fiber = Fiber.runIn(run(answered), scope)
       if (fiber.pollUnsafe() === undefined) {
         response.once("close", () => {
-          if (!response.writableEnded) fiber.interruptUnsafe()
+          if (response.writableEnded) return
+          hasLeft = true
+          fiber.interruptUnsafe()
         })
       }
     }

@@ -166,6 +166,15 @@ export const internalError: WireError = wireError(
   "The router failed to handle this request."
 )
 
+/** What the time to finish was too short for. */
+export const stoppingError: WireError = wireError(
+  503,
+  "api_error",
+  "router_stopping",
+  "The router stops, and the time for what was under way is over (SHUTDOWN_GRACE_MS).",
+  { retryAfterMillis: 1_000 }
+)
+
 /** A response with the envelope. */
 export const errorResponse = (
   { body, retryAfter, status }: WireError,

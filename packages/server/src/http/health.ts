@@ -64,12 +64,13 @@ export const HealthHandlers = HttpApiBuilder.group(
     }
 
     const ledgerCheck = (): Check => {
-      const { damage, lost, message, queued, state } = ledger.status()
+      const { damage, lost, message, queued, state, unreadable } = ledger.status()
       if (damage !== undefined) {
         return failing(`${damage}. Stop the router, keep the file, and set LEDGER_PATH to a backup or a new file.`)
       }
       const losses = lost === 0 ? "" : ` ${lost} entries were lost since the start.`
       if (state === "degraded") return warning(`Entries cannot be stored: ${message}. ${queued} wait.${losses}`)
+      if (unreadable !== undefined) return warning(`What is kept cannot be read: ${unreadable}.${losses}`)
       return lost === 0 ? ok(`Entries are kept in ${ledger.location}.`) : warning(`Entries are kept again.${losses}`)
     }
 

@@ -29,6 +29,10 @@ export const writeEnd = (response: Outgoing, last: Buffer | string): Effect.Effe
   return response.writableNeedDrain ? flushed(response, "finish") : Effect.void
 }
 
+/** For when no reader can be waited for. */
+export const writeEndAtOnce = (response: Outgoing, last: Buffer | string): Effect.Effect<void> =>
+  Effect.sync(() => void response.end(last))
+
 /** A whole answer in JSON. */
 export const writeJson = (
   response: Outgoing,
