@@ -5,10 +5,18 @@
 import { spawnSync } from "node:child_process"
 import { createHash } from "node:crypto"
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs"
-import { enableCompileCache } from "node:module"
+import * as nodeModule from "node:module"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { setFlagsFromString } from "node:v8"
+
+const oldestNode = 24
+if (Number.parseInt(process.versions.node, 10) < oldestNode) {
+  console.error(
+    `llm-router: it needs Node ${oldestNode}, and this is ${process.versions.node}: start it as the README says (pnpm start), which brings its own`
+  )
+  process.exit(1)
+}
 
 const server = import.meta.dirname
 const root = join(server, "..", "..")
@@ -70,5 +78,5 @@ setFlagsFromString("--max-inlined-bytecode-size-cumulative=2000")
 const folder = join(dist, versionOfSources())
 const built = join(folder, "main.js")
 if (!existsSync(built)) build(folder)
-enableCompileCache(join(root, "node_modules", ".cache", "compile"))
+nodeModule.enableCompileCache(join(root, "node_modules", ".cache", "compile"))
 await import(existsSync(built) ? built : "./src/main.ts")
