@@ -152,8 +152,13 @@ export const parseChatRequest = (
   const problem = fieldProblem(fields)
   if (problem !== undefined) return Result.fail(problem)
   const members = scan.membersIn(body)
-  const isLong = members.some(({ end, name, start }) => name === "stream_options" && end - start > longestStreamOptions)
-  if (isLong) return Result.fail(invalid("stream_options", `at most ${longestStreamOptions} bytes`))
+  const optionBytes = members.reduce(
+    (sum, { end, name, start }) => (name === "stream_options" ? sum + end - start : sum),
+    0
+  )
+  if (optionBytes > longestStreamOptions) {
+    return Result.fail(invalid("stream_options", `at most ${longestStreamOptions} bytes`))
+  }
   const streamOptions = fields["stream_options"]
   return Result.succeed({
     id,

@@ -153,9 +153,10 @@ export class CostLedger extends Context.Service<
           queueEntries: options.queueEntries,
           now,
           underWay: () => underWay,
-          onOpened: ({ snapshot, wasMoved }) => {
+          onOpened: ({ isAnother, snapshot }) => {
             if (snapshot !== undefined) sums.addEarlier(snapshot)
-            if (wasMoved) void run(Effect.logWarning(`${path} was moved or removed: entries go into a new file there.`))
+            if (isAnother)
+              void run(Effect.logWarning(`${path} was moved, removed or emptied: entries go into a new file.`))
           },
           onStart: () => connect(),
           metrics
@@ -183,17 +184,17 @@ export class CostLedger extends Context.Service<
           Effect.forkScoped
         )
         let damage: string | undefined
-        let unreadable: string | undefined
+        let unanswered: { readonly question: Question; readonly problem: string } | undefined
         const ask = (question: Question) =>
           reader.ask(question).pipe(
             Effect.tap(() =>
               Effect.sync(() => {
-                unreadable = undefined
+                if (unanswered?.question._tag === question._tag) unanswered = undefined
               })
             ),
             Effect.catch((problem) => {
-              const isNews = unreadable === undefined
-              unreadable = problem
+              const isNews = unanswered === undefined
+              unanswered = { question, problem }
               return Effect.andThen(
                 isNews ? Effect.logError(`The ledger cannot be read: ${problem}`) : Effect.void,
                 new LedgerUnavailable({ message: problem })
@@ -202,9 +203,7 @@ export class CostLedger extends Context.Service<
           )
         // What could not be read is tried again: nobody else may ask for long.
         yield* Effect.suspend(() =>
-          unreadable === undefined
-            ? Effect.void
-            : Effect.ignore(ask({ _tag: "Spending", day: Math.floor(now() / dayMillis) }))
+          unanswered === undefined ? Effect.void : Effect.ignore(ask(unanswered.question))
         ).pipe(Effect.andThen(Effect.sleep("10 seconds")), Effect.forever, Effect.forkScoped)
         if (!writer.checked) {
           // By a thread of its own: it takes seconds, and a question must not wait for it.
@@ -275,7 +274,7 @@ export class CostLedger extends Context.Service<
           status: () => ({
             ...writer.status(),
             ...(damage === undefined ? {} : { damage }),
-            ...(unreadable === undefined ? {} : { unreadable })
+            ...(unanswered === undefined ? {} : { unreadable: unanswered.problem })
           }),
           drift: () => sums.driftByModel
         })

@@ -2,10 +2,10 @@ import * as fs from "node:fs"
 import { dirname } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Logger } from "effect"
 import { LedgerUnusable } from "../src/CostLedger.ts"
 import { migrate, migrations } from "../src/ledger/database.ts"
-import { during, entryOf, hour, newPath, open, opened, rowsIn, start } from "./ledgerTools.ts"
+import { during, entryOf, hour, newPath, open, opened, rowsIn, start, until, untilRetried } from "./ledgerTools.ts"
 
 describe("a file", () => {
   it.effect("of version 0 gets the tables, and keeps what it has got from then on", () =>
@@ -187,6 +187,46 @@ describe("a file", () => {
       yield* ledger.committed
       assert.deepStrictEqual(rowsIn(path, "SELECT request_id FROM attempts").map(Object.values), [["after"]])
       assert.deepStrictEqual(rowsIn(`${path}.old`, "SELECT request_id FROM attempts").map(Object.values), [["before"]])
+    })
+  )
+
+  it.effect("that is emptied is told, for it begins anew", () => {
+    const lines: Array<string> = []
+    const layer = Logger.layer([Logger.make(({ message }) => void lines.push(String(message)))])
+    return Effect.gen(function* () {
+      const path = yield* newPath
+      const ledger = yield* open(path)
+      ledger.appendAttempt(entryOf({ requestId: "before" }))
+      yield* ledger.committed
+      // All of it goes from the log into the file, so that nothing is left of it but what is kept in memory.
+      const db = new DatabaseSync(path)
+      db.exec("PRAGMA wal_checkpoint(PASSIVE)")
+      db.close()
+      fs.truncateSync(path, 0)
+      ledger.appendAttempt(entryOf({ requestId: "after" }))
+      yield* ledger.committed
+      yield* until(() => ledger.status().queued === 0)
+      assert.deepStrictEqual(rowsIn(path, "SELECT request_id FROM attempts").map(Object.values), [["after"]])
+      assert.lengthOf(
+        lines.filter((line) => line.includes("was moved, removed or emptied")),
+        1
+      )
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("that cannot be read is told, until it can be again", () =>
+    Effect.gen(function* () {
+      const path = yield* newPath
+      const ledger = yield* open(path)
+      ledger.appendAttempt(entryOf())
+      yield* ledger.committed
+      fs.renameSync(path, `${path}.aside`)
+      fs.mkdirSync(path)
+      const { message } = yield* Effect.flip(ledger.spending(0))
+      assert.strictEqual(ledger.status().unreadable, message)
+      fs.rmdirSync(path)
+      fs.renameSync(`${path}.aside`, path)
+      yield* untilRetried(() => ledger.status().unreadable === undefined)
     })
   )
 })

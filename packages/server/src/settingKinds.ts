@@ -144,18 +144,19 @@ export const host: Kind<string> = {
   secret: false
 }
 
-/** What begins with a quote is what is left of a line of `.env` whose quotes are not closed. */
-const isToken = (value: string): boolean => /^(?!["'`])[!-~]{1,512}$/.test(value) && !isBrokenHash(value)
+/** A quote at an end is what is left of a line of `.env` whose quotes are not closed. */
+const isToken = (value: string): boolean => /^(?!["'`])[!-~]{1,512}(?<!["'`])$/.test(value)
 
 export const secret: Kind<Redacted.Redacted> = {
-  accepts: "printable ASCII characters without spaces or quotes around them",
+  accepts: "printable ASCII characters without spaces, no quote at an end",
   parse: (value) => where(Redacted.make(value), isToken(value)),
   secret: true
 }
 
 export const secretOrHash: Kind<Redacted.Redacted> = {
   ...secret,
-  accepts: `${secret.accepts}, or sha256: and 64 hex digits`
+  accepts: `${secret.accepts}, or sha256: and 64 hex digits`,
+  parse: (value) => where(Redacted.make(value), isToken(value) && !isBrokenHash(value))
 }
 
 /** A number for every key, and others for some. */
@@ -195,7 +196,7 @@ export const isKeyId = (id: string): boolean => /^[\w.-]{1,64}$/.test(id)
 
 export const clientKeys: Kind<ReadonlyArray<ClientKey>> = {
   accepts:
-    "comma-separated keys, each id:key, id:sha256:<64 hex digits> or a bare key without spaces, no id and no key twice",
+    "comma-separated keys, each id:key, id:sha256:<64 hex digits> or a bare key without spaces, no quote at an end, no id and no key twice",
   parse: (value) => {
     const entries = value.split(",").map((entry) => entry.trim())
     const pairs = entries
@@ -208,7 +209,7 @@ export const clientKeys: Kind<ReadonlyArray<ClientKey>> = {
     return where(
       pairs.map(([id, key]): ClientKey => ({ id, key: Redacted.make(key) })),
       pairs.length > 0 &&
-        pairs.every(([id, key]) => isKeyId(id) && isToken(key)) &&
+        pairs.every(([id, key]) => isKeyId(id) && isToken(key) && !isBrokenHash(key)) &&
         isDistinct(pairs.map(([id]) => id)) &&
         isDistinct(pairs.map(([, key]) => key))
     )

@@ -163,7 +163,8 @@ describe("clients", () => {
       const rest = '"stream":true,"messages":[{"role":"user","content":"x"}]}'
       for (const [repeated, problem] of [
         ['"model":"a/one",'.repeat(1_000), "more than 1000 members"],
-        [`"stream_options":{${'"include_usage":false,'.repeat(1_000)}"x":1},`, "stream_options"]
+        [`"stream_options":{${'"include_usage":false,'.repeat(1_000)}"x":1},`, "stream_options"],
+        [`"stream_options":{${'"include_usage":false,'.repeat(100)}"x":1},`.repeat(3), "stream_options"]
       ] as const) {
         const response = yield* post("/v1/chat/completions", `{${repeated}${rest}`)
         assert.strictEqual(response.status, 400)

@@ -1,4 +1,4 @@
-/** Callers who leave while their request waits for its step: of everything that was taken in, the ledger has an entry. */
+/** Callers who leave while their request waits for its step: the ledger has an entry of each. */
 import { anonymous, parseChatRequest } from "@llm-router/domain/ChatRequest"
 import { RequestScope, withRequestScope } from "@llm-router/router/RequestScope"
 import { Router } from "@llm-router/router/Router"

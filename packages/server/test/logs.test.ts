@@ -146,7 +146,7 @@ describe("a log line", () => {
         1
       )
       assert.isDefined(line("All circuits were reset"))
-      assert.deepInclude(line("was moved or removed"), { level: "WARN" })
+      assert.deepInclude(line("was moved, removed or emptied"), { level: "WARN" })
       assert.isDefined(line("Stopping"))
     }).pipe((test) => Effect.provide(test, Layer.fresh(FakeOpenRouter.layer), { local: true }))
   )

@@ -64,15 +64,15 @@ describe("more requests than may be worked on", () => {
     Effect.gen(function* () {
       const upstream = yield* FakeOpenRouter
       yield* upstream.script("a/one", hang)
-      // A megabyte each, but half a million values of 64 bytes.
+      // A megabyte each, but half a million values that may take a hundred bytes.
       const large = { x: Array.from({ length: 490_000 }, () => 1) }
       const busy = yield* Effect.forkChild(
         Effect.all(
-          Array.from({ length: 16 }, () => ask(large)),
+          Array.from({ length: 10 }, () => ask(large)),
           { concurrency: "unbounded" }
         )
       )
-      yield* upstream.awaitRequest("a/one", 16)
+      yield* upstream.awaitRequest("a/one", 10)
       const refused = yield* ask(large)
       assert.strictEqual(refused.status, 503)
       assert.strictEqual(errorOf(refused.text).code, "router_busy")

@@ -230,7 +230,7 @@ describe(".env", () => {
       const { directory } = yield* inDirectory()
       writeFileSync(join(directory, ".env"), `OPENROUTER_API_KEY="${key}\n`)
       const ended = yield* run({ directory })
-      refused(ended, "OPENROUTER_API_KEY", "without spaces or quotes")
+      refused(ended, "OPENROUTER_API_KEY", "no quote at an end")
       assert.notInclude(ended.stderr, key)
     })
   )

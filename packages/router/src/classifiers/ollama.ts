@@ -1,6 +1,7 @@
 /**
  * Asks a small local model through Ollama's own API (`POST /api/chat`), whose answer is constrained to the categories.
  */
+import { detached } from "@llm-router/domain/detached"
 import type { Classification } from "@llm-router/domain/Decision"
 import { Context, Duration, Effect, Layer } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
@@ -56,7 +57,7 @@ export class OllamaClassifier extends Context.Service<
           const body = fieldsOf(parseFields(yield* textWithin(response, longestAnswerBytes)))
           if (response.status !== 200) {
             return yield* Effect.fail(
-              `Ollama answered ${response.status}: ${(stringOf(body["error"]) ?? "").slice(0, 200)}`
+              `Ollama answered ${response.status}: ${detached((stringOf(body["error"]) ?? "").slice(0, 200))}`
             )
           }
           const verdict = verdictOf(fieldsOf(body["message"])["content"], categories, settings.model)

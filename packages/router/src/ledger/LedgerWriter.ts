@@ -18,7 +18,7 @@ export interface WriterOptions {
   /** Requests whose entries are still to come. */
   readonly underWay: () => number
   /** The first time with what the file held; later, where the file before is not at its path any more, as such. */
-  readonly onOpened: (opened: { readonly snapshot: Snapshot | undefined; readonly wasMoved: boolean }) => void
+  readonly onOpened: (opened: { readonly snapshot: Snapshot | undefined; readonly isAnother: boolean }) => void
   /** The writing thread was started, or started again. */
   readonly onStart: () => void
   readonly metrics?: RouterMetrics

@@ -123,13 +123,11 @@ export class LedgerStore {
     }
   }
 
-  /** Whether the path leads to another file by now, or to none, or to this one with a part of it gone. */
-  changed(): "moved" | "shrunk" | undefined {
+  /** Whether the path still leads to this file, and no part of it is gone. */
+  isCurrent(): boolean {
     const before = this.#file
-    const file = fileAt(this.#path)
-    if (file === undefined || file.inode !== before?.inode) return "moved"
-    this.#file = file
-    return file.size < before.size ? "shrunk" : undefined
+    this.#file = fileAt(this.#path)
+    return this.#file?.inode === before?.inode && (this.#file?.size ?? 0n) >= (before?.size ?? 0n)
   }
 
   #transaction<A>(body: () => A): A {

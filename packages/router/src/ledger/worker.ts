@@ -40,8 +40,8 @@ export type FromWriter =
       readonly run: Run
       readonly checked: boolean
       readonly snapshot: Snapshot | undefined
-      /** The file that was written to so far is not at its path any more. */
-      readonly wasMoved: boolean
+      /** It is not the file that was written to so far: that one was moved, removed or emptied. */
+      readonly isAnother: boolean
     }
   | { readonly _tag: "Ready" }
   | { readonly _tag: "Committed"; readonly rows: number }
@@ -66,19 +66,19 @@ const tell = (message: FromFeed): void => {
 }
 
 const opened = (): LedgerStore => {
-  const change = store?.changed()
-  if (change !== undefined) {
-    // What comes next would be written to where nobody looks, or into a file that can no more be read: opening finds out.
+  if (store?.isCurrent() === false) {
+    // What comes next would be written to where nobody looks, or into a file that can no more be read.
     const before = store
     store = undefined
-    before?.close()
+    before.close()
   }
   if (store === undefined) {
     store = new LedgerStore(path, run, nowMillis)
     const snapshot = run === undefined ? store.snapshot() : undefined
+    const isAnother = run !== undefined && store.run !== run
     run = store.run
     tell({ _tag: "Begun" })
-    answer({ _tag: "Opened", run, checked: store.checked, snapshot, wasMoved: change === "moved" })
+    answer({ _tag: "Opened", run, checked: store.checked, snapshot, isAnother })
   }
   return store
 }

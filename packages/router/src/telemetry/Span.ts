@@ -2,6 +2,7 @@
  * Spans as the router makes them: by hand, three for a request. The SDK's own span costs four times as much to make,
  * most of it for checks of values that are known to be right here; its sampler, batch processor and exporter do the rest.
  */
+import { detached } from "@llm-router/domain/detached"
 
 export type AttributeValue = string | number | boolean | ReadonlyArray<string>
 export type SpanKind = "server" | "client" | "internal"
@@ -127,7 +128,7 @@ export const remoteParentOf = (traceparent: string | undefined): RemoteParent | 
   if (match === null) return undefined
   const [, version = "", traceId = "", spanId = "", flags = "", more] = match
   if (version === "00" && more !== undefined) return undefined
-  return { traceId, spanId, sampled: (Number.parseInt(flags, 16) & 1) === 1 }
+  return { traceId: detached(traceId), spanId: detached(spanId), sampled: (Number.parseInt(flags, 16) & 1) === 1 }
 }
 
 const longestState = 512

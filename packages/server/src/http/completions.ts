@@ -230,7 +230,8 @@ export const CompletionsLive = Layer.effectDiscard(
       })
 
     /** The router stops. */
-    const stopped = ({ headers, response }: Call): Effect.Effect<void> => {
+    const stopped = ({ headers, request, response }: Call): Effect.Effect<void> => {
+      if (request.socket.destroyed) return Effect.void
       if (!response.headersSent) return writeError(response, stoppingError, headers, writeEndAtOnce)
       if (!response.writableEnded) return writeEndAtOnce(response, errorEvent(stoppingError))
       return Effect.sync(() => void response.destroy())
