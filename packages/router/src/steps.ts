@@ -8,7 +8,10 @@ import { Effect } from "effect"
 
 type Step = "read" | "decide" | "ask" | "hear" | "settle"
 
-/** In their order: what a client sent, what it is about, the call of a model, what came of it (a stream's pieces too), its cost. */
+/**
+ * In their order: what a client sent, what it is about, the call of a model, what came of it (of a stream, each piece), what
+ * it cost.
+ */
 const waiting: Readonly<Record<Step, Array<() => void>>> = { read: [], decide: [], ask: [], hear: [], settle: [] }
 const queues = Object.values(waiting)
 
