@@ -44,8 +44,8 @@ export const usageOf = (value: unknown): Usage | undefined => {
   const inputTokens = countOf(usage["prompt_tokens"])
   const outputTokens = countOf(usage["completion_tokens"])
   const reportedCost = costOf(usage["cost"])
-  const isBelieved = ![usage["prompt_tokens"], usage["completion_tokens"]].some(isAbsurd)
-  if (!isBelieved && reportedCost === undefined) return undefined
+  const isBeyondBelief = isAbsurd(usage["prompt_tokens"]) || isAbsurd(usage["completion_tokens"])
+  if (isBeyondBelief && reportedCost === undefined) return undefined
   if (inputTokens === 0 && outputTokens === 0 && reportedCost === undefined) return undefined
   return {
     inputTokens,

@@ -6,10 +6,10 @@ import { createHash, randomBytes } from "node:crypto"
 
 const hashed = /^sha256:([0-9a-f]{64})$/i
 
-export const isKeyHash = (text: string): boolean => hashed.test(text)
+export const beginsLikeHash = (text: string): boolean => /^sha256:/i.test(text)
 
-/** Begins like a hash, and is none: taken for a key it would be one that everybody can read. */
-export const isBrokenHash = (text: string): boolean => /^sha256:/i.test(text) && !isKeyHash(text)
+/** Taken for a key it would be one that everybody can read. */
+export const isBrokenHash = (text: string): boolean => beginsLikeHash(text) && !hashed.test(text)
 
 /** The SHA-256 of a key as a client sends it. */
 export const keyDigest = (key: string): Buffer => createHash("sha256").update(key).digest()

@@ -13,10 +13,10 @@ if (info !== undefined) {
   console.log(info)
 } else {
   // Whoever read the log has gone, or its disk is full: that costs no request anything.
-  let isToldOf = false
+  let isTold = false
   process.stdout.on("error", (error) => {
-    if (!isToldOf) console.error(`llm-router: lines of the log are lost: ${error.message}`)
-    isToldOf = true
+    if (!isTold) console.error(`llm-router: lines of the log are lost: ${error.message}`)
+    isTold = true
   })
   process.stderr.on("error", () => undefined)
   let signals = 0

@@ -4,7 +4,7 @@
 import { isCategoryName, isModelId } from "@llm-router/domain/Category"
 import { Option, Redacted } from "effect"
 import { isIP } from "node:net"
-import { isBrokenHash, isKeyHash } from "./keys.ts"
+import { beginsLikeHash, isBrokenHash } from "./keys.ts"
 
 /** What a setting accepts: in words, for `--help` and errors, and as a parser of its trimmed, non-empty text. */
 export interface Kind<A> {
@@ -202,7 +202,7 @@ export const clientKeys: Kind<ReadonlyArray<ClientKey>> = {
     const pairs = entries
       .filter((entry) => entry !== "")
       .map((entry, index): readonly [id: string, key: string] => {
-        const colon = isKeyHash(entry) || isBrokenHash(entry) ? -1 : entry.indexOf(":")
+        const colon = beginsLikeHash(entry) ? -1 : entry.indexOf(":")
         return colon < 0 ? [`key-${index + 1}`, entry] : [entry.slice(0, colon), entry.slice(colon + 1)]
       })
     const isDistinct = (values: ReadonlyArray<string>) => new Set(values).size === values.length

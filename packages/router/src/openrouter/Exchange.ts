@@ -100,8 +100,9 @@ export class Exchange implements Caller, Watched, AnswerSoFar {
 
   facts(): AnswerFacts | undefined {
     if (!this.succeeded) return undefined
+    if (this.known !== undefined) return this.known
     const { generationId } = this
-    return this.known ?? { complete: false, usage: undefined, answeredBy: undefined, generationId, textBytes: 0 }
+    return { complete: false, usage: undefined, answeredBy: undefined, generationId, textBytes: 0 }
   }
 
   onSent(): void {
