@@ -4,12 +4,14 @@
  */
 import { type PicoDollars, picoDollarsOf } from "@llm-router/domain/Money"
 import { modelsOf } from "@llm-router/domain/RouterConfig"
-import { Clock, Context, Duration, Effect, Layer, Option, Redacted, Schedule, Schema } from "effect"
+import { Clock, Context, Duration, Effect, Layer, Redacted, Schedule, Schema } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
 import { textWithin } from "./boundedBody.ts"
 import { ConfigStore } from "./ConfigStore.ts"
 import type { UpstreamSettings } from "./ModelClient.ts"
 import { keepModelList, readModelList } from "./modelListFile.ts"
+import { foundFor, isNeverListed } from "./modelNames.ts"
+import { type Fields, fieldsOf, stringOf } from "./openrouter/json.ts"
 
 export interface ModelFacts {
   readonly contextLength: number | undefined
@@ -20,41 +22,29 @@ export interface ModelFacts {
   readonly outputPrice: PicoDollars | undefined
 }
 
-const WireModel = Schema.Struct({
-  id: Schema.String,
-  context_length: Schema.optional(Schema.NullOr(Schema.Finite)),
-  architecture: Schema.optional(
-    Schema.NullOr(Schema.Struct({ input_modalities: Schema.optional(Schema.NullOr(Schema.Array(Schema.String))) }))
-  ),
-  pricing: Schema.optional(
-    Schema.NullOr(
-      Schema.Struct({
-        prompt: Schema.optional(Schema.NullOr(Schema.String)),
-        completion: Schema.optional(Schema.NullOr(Schema.String))
-      })
-    )
-  ),
-  supported_parameters: Schema.optional(Schema.NullOr(Schema.Array(Schema.String)))
-})
-
-/** One odd entry must not cost the whole list. */
-const decodeModel = Schema.decodeUnknownOption(WireModel)
 const WireList = Schema.Struct({ data: Schema.Array(Schema.Unknown).check(Schema.isMaxLength(20_000)) })
 
 /** OpenRouter prices "auto" models at -1: unknown, not a gift. */
-const priceOf = (price: string | null | undefined): PicoDollars | undefined => {
-  const amount = picoDollarsOf(price ?? "")
+const priceOf = (price: unknown): PicoDollars | undefined => {
+  const amount = picoDollarsOf(stringOf(price) ?? "")
   return amount === undefined || amount < 0n ? undefined : amount
 }
 
-const factsOf = (model: typeof WireModel.Type): ModelFacts => ({
-  contextLength: model.context_length ?? undefined,
-  // A list that does not say what a model takes does not say that it takes nothing.
-  tools: model.supported_parameters?.includes("tools") ?? true,
-  images: model.architecture?.input_modalities?.includes("image") ?? true,
-  inputPrice: priceOf(model.pricing?.prompt),
-  outputPrice: priceOf(model.pricing?.completion)
-})
+/** Whether a list names something; one that is none says nothing, which is not that a model takes nothing. */
+const names = (list: unknown, name: string): boolean => !Array.isArray(list) || list.includes(name)
+
+/** A field that cannot be read is unknown: it must not cost its model, nor the whole list. */
+const factsOf = (entry: Fields): ModelFacts => {
+  const { context_length: contextLength } = entry
+  const pricing = fieldsOf(entry["pricing"])
+  return {
+    contextLength: typeof contextLength === "number" && contextLength > 0 ? contextLength : undefined,
+    tools: names(entry["supported_parameters"], "tools"),
+    images: names(fieldsOf(entry["architecture"])["input_modalities"], "image"),
+    inputPrice: priceOf(pricing["prompt"]),
+    outputPrice: priceOf(pricing["completion"])
+  }
+}
 
 const decodeList = Schema.decodeUnknownEffect(Schema.fromJsonString(WireList))
 /** The whole list is some 2 MiB. */
@@ -68,7 +58,10 @@ export class ModelCatalogue extends Context.Service<
   {
     /** False until OpenRouter gave its list: what is missing in one that was kept on disk may be new since. */
     readonly known: () => boolean
+    /** Of a variant, what is known of its model. */
     readonly lookup: (model: string) => ModelFacts | undefined
+    /** OpenRouter has a list, and this model should be in it and is not. */
+    readonly isGone: (model: string) => boolean
   }
 >()("@llm-router/router/ModelCatalogue") {
   /** `path` is the file that keeps the list from one start to the next; none when it is not to be kept. */
@@ -94,12 +87,11 @@ export class ModelCatalogue extends Context.Service<
           const text = yield* textWithin(response, longestListBytes)
           if (response.status !== 200) return yield* Effect.fail(`OpenRouter answered ${response.status}.`)
           const list = yield* decodeList(text)
-          const entries = list.data.flatMap((entry) =>
-            Option.match(decodeModel(entry), {
-              onNone: () => [],
-              onSome: (model) => [[model.id, factsOf(model)] as const]
-            })
-          )
+          const entries = list.data.flatMap((entry) => {
+            const fields = fieldsOf(entry)
+            const id = stringOf(fields["id"])
+            return id === undefined ? [] : [[id, factsOf(fields)] as const]
+          })
           if (entries.length === 0) return
           models = new Map(entries)
           known = true
@@ -114,10 +106,13 @@ export class ModelCatalogue extends Context.Service<
           yield* keepModelList(path, { fetchedAt, models })
         })
 
+        const lookup = (model: string) => foundFor(models, model)
+        const isGone = (model: string) => known && lookup(model) === undefined && !isNeverListed(model)
+
         /** A model that the upstream dropped fails every request until somebody takes it out of its chain. */
         const warnOfGone = Effect.suspend(() => {
-          const gone = [...modelsOf(store.currentUnsafe())].filter((model) => !models.has(model))
-          return !known || gone.length === 0 || gone.length === modelsOf(store.currentUnsafe()).size
+          const gone = [...modelsOf(store.currentUnsafe())].filter(isGone)
+          return gone.length === 0 || gone.length === modelsOf(store.currentUnsafe()).size
             ? Effect.void
             : Effect.logWarning(`Not in OpenRouter's model list, and left out of their chains: ${gone.join(", ")}.`)
         })
@@ -135,7 +130,7 @@ export class ModelCatalogue extends Context.Service<
             Effect.forkScoped
           )
         }
-        return ModelCatalogue.of({ known: () => known, lookup: (model) => models.get(model) })
+        return ModelCatalogue.of({ known: () => known, lookup, isGone })
       })
     )
 }

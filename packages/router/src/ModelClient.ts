@@ -152,7 +152,8 @@ export class ModelClient extends Context.Service<
                 status: exchange.status,
                 retryAfterHeader: exchange.headers["retry-after"],
                 error: parseFields(body.toString())?.["error"],
-                nowMillis: watchdog.now()
+                nowMillis: watchdog.now(),
+                isConstrained: call.request.members.some(({ name }) => name === "provider")
               })
             )
           }

@@ -44,8 +44,8 @@ export interface Routed {
   readonly attempts: () => number
   /** The model that was asked last; before the first attempt, the first of the chain. */
   readonly model: () => string
-  /** The most it is expected to cost. */
-  readonly worstCase: () => PicoDollars
+  /** The most it is expected to cost; `undefined` when nobody knows. */
+  readonly worstCase: () => PicoDollars | undefined
   /** What its attempts and its classification have cost, once they have ended. */
   readonly spent: () => PicoDollars
   /** Walks the chain up to the first answer. */
@@ -222,7 +222,12 @@ export class Router extends Context.Service<
               : notConfigured
             return {
               decision,
-              worstCase: () => worstCaseOf(request, chain.models, pricesUnder(config, catalogue)),
+              worstCase: () =>
+                worstCaseOf(
+                  request,
+                  { models: chain.models, namedByCaller: decision.category === directCategory },
+                  pricesUnder(config, catalogue)
+                ),
               spent: recorder.spent,
               attempts: () => trail.meters.length,
               model: () => trail.meters.at(-1)?.model ?? decision.models[0],

@@ -3,7 +3,7 @@
  */
 import { type ChatRequest, estimatedInputTokens, hasImages } from "@llm-router/domain/ChatRequest"
 import type { SkippedModel } from "@llm-router/domain/RouterError"
-import type { ModelFacts } from "./ModelCatalogue.ts"
+import type { ModelCatalogue, ModelFacts } from "./ModelCatalogue.ts"
 
 /** What a model must be able to do for a request. */
 export interface Needs {
@@ -19,10 +19,7 @@ export const needsOf = (request: ChatRequest): Needs => ({
 })
 
 /** The model list, as far as it is known. */
-export interface KnownModels {
-  readonly known: () => boolean
-  readonly lookup: (model: string) => ModelFacts | undefined
-}
+type KnownModels = Pick<ModelCatalogue["Service"], "isGone" | "lookup">
 
 export interface Chain {
   readonly models: ReadonlyArray<string>
@@ -44,29 +41,18 @@ export const chainFor = (models: ReadonlyArray<string>, needs: Needs, catalogue:
   const gone: Array<string> = []
   const skipped: Array<SkippedModel> = []
   for (const model of models) {
-    const facts = catalogue.lookup(model)
-    if (facts === undefined) {
-      if (catalogue.known()) gone.push(model)
-      else usable.push(model)
+    if (catalogue.isGone(model)) {
+      gone.push(model)
       continue
     }
-    const obstacle = obstacleOf(facts, needs)
+    const facts = catalogue.lookup(model)
+    const obstacle = facts && obstacleOf(facts, needs)
     if (obstacle === undefined) usable.push(model)
     else skipped.push({ model, ...obstacle })
   }
-  return usable.length === 0
-    ? { models: gone, skipped }
-    : {
-        models: usable,
-        skipped: [
-          ...skipped,
-          ...gone.map((model): SkippedModel => ({
-            model,
-            cause: "capability",
-            reason: "not in OpenRouter's model list"
-          }))
-        ]
-      }
+  if (gone.length === models.length) return { models: gone, skipped }
+  for (const model of gone) skipped.push({ model, cause: "capability", reason: "not in OpenRouter's model list" })
+  return { models: usable, skipped }
 }
 
 /** After "context too long": the models that are known to take more than the one that refused come first. */

@@ -5,6 +5,7 @@
 import { type PicoDollars, picoDollarsOf } from "@llm-router/domain/Money"
 import type { KnownPrices, RouterConfig } from "@llm-router/domain/RouterConfig"
 import type { Usage } from "@llm-router/domain/Usage"
+import { foundFor } from "./modelNames.ts"
 
 export interface TokenPrices {
   /** Per input token. */
@@ -35,7 +36,7 @@ export const pricesOf = (
   configured: KnownPrices | undefined,
   listed: KnownPrices | undefined
 ): TokenPrices | undefined => {
-  const builtin = builtinPrices.get(model)
+  const builtin = foundFor(builtinPrices, model)
   const input = configured?.inputPrice ?? listed?.inputPrice ?? builtin?.input
   const output = configured?.outputPrice ?? listed?.outputPrice ?? builtin?.output
   return input === undefined || output === undefined ? undefined : { input, output }
@@ -45,7 +46,7 @@ export const pricesOf = (
 export const pricesUnder =
   (config: RouterConfig, list: { readonly lookup: (model: string) => KnownPrices | undefined }) =>
   (model: string): TokenPrices | undefined =>
-    pricesOf(model, config.prices.get(model), list.lookup(model))
+    pricesOf(model, foundFor(config.prices, model), list.lookup(model))
 
 export const costOf = (prices: TokenPrices, tokens: Pick<Usage, "inputTokens" | "outputTokens">): PicoDollars =>
   prices.input * BigInt(Math.round(tokens.inputTokens)) + prices.output * BigInt(Math.round(tokens.outputTokens))

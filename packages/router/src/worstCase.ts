@@ -17,7 +17,8 @@ const countIn = (request: ChatRequest, name: string): number | undefined => {
   const member = request.members.findLast((candidate) => candidate.name === name)
   if (member === undefined) return undefined
   const value = Number(request.body.toString("latin1", member.start, Math.min(member.end, member.start + 32)))
-  return Number.isFinite(value) && value > 0 ? Math.min(value, mostTokens) : undefined
+  // Less than one bounds nothing: no upstream takes it, or it is taken for none.
+  return Number.isFinite(value) && value >= 1 ? Math.min(Math.ceil(value), mostTokens) : undefined
 }
 
 /** How many tokens a request lets its answers have together; `undefined` where it sets no bound. */
@@ -30,21 +31,25 @@ export const answerTokensOf = (request: ChatRequest): number | undefined => {
 const answersOf = (request: ChatRequest): number => Math.min(mostAnswers, countIn(request, "n") ?? 1)
 
 /**
- * By the dearest of the models; those without a price count as nothing, for nobody knows it. A chain that falls back
- * pays for the answer once: OpenRouter charges no attempt that produced nothing.
+ * By the dearest of the models. A chain that falls back pays for the answer once: OpenRouter charges no attempt that
+ * produced nothing. A model without a price counts as nothing in an operator's chain, who may give it one; where the
+ * caller names it, nobody knows the worst case.
  */
 export const worstCaseOf = (
   request: ChatRequest,
-  models: ReadonlyArray<string>,
+  { models, namedByCaller }: { readonly models: ReadonlyArray<string>; readonly namedByCaller: boolean },
   pricesOf: (model: string) => TokenPrices | undefined
-): PicoDollars => {
+): PicoDollars | undefined => {
   const tokens = {
     inputTokens: estimatedInputTokens(request) * charactersPerEstimatedToken,
     outputTokens: answerTokensOf(request) ?? longAnswerTokens * answersOf(request)
   }
-  return models.reduce<PicoDollars>((most, model) => {
+  let most = 0n
+  for (const model of models) {
     const prices = pricesOf(model)
+    if (prices === undefined && namedByCaller) return undefined
     const cost = prices === undefined ? 0n : costOf(prices, tokens)
-    return cost > most ? cost : most
-  }, 0n)
+    if (cost > most) most = cost
+  }
+  return most
 }

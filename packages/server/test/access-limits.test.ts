@@ -94,6 +94,36 @@ describe("a budget per day", () => {
     }).pipe(withServer({ BUDGET_USD_PER_DAY: "0.01" }))
   )
 
+  it.live.each([
+    ["a part of an answer", { model, n: 0.00001, max_tokens: 100_000 }],
+    ["less than a token", { model, max_tokens: 0.5 }],
+    ["a variant of a model", { model: `${model}:nitro`, max_tokens: 100_000 }]
+  ] as const)("is not evaded by who asks for %s", ([, more]) =>
+    Effect.gen(function* () {
+      assert.strictEqual((yield* ask({ ...more })).status, 429)
+      const upstream = yield* FakeOpenRouter
+      assert.strictEqual((yield* upstream.requestsFor(more.model)).length, 0)
+    }).pipe(withServer({ BUDGET_USD_PER_DAY: "0.01" }))
+  )
+
+  it.live("lets requests come one by one whose model the caller names and nobody knows the price of", () =>
+    Effect.gen(function* () {
+      const upstream = yield* FakeOpenRouter
+      const unpriced = "@preset/mine"
+      yield* upstream.script(unpriced, slow(500, ok({ usage: { cost: 0.004 } })))
+      const askUnpriced = ask({ model: unpriced })
+      const answers = yield* Effect.all(
+        Array.from({ length: 4 }, () => askUnpriced),
+        { concurrency: "unbounded" }
+      )
+      assert.deepStrictEqual(answers.map((answer) => answer.status).toSorted(), [200, 429, 429, 429])
+      const refused = answers.find((answer) => answer.status === 429)
+      assert.strictEqual(refused?.headers.get("retry-after"), "5")
+      assert.include(errorOf(String(refused?.text)).message, "its model has no price")
+      for (const next of [200, 200, 429]) assert.strictEqual((yield* askUnpriced).status, next)
+    }).pipe(withServer({ BUDGET_USD_PER_DAY: "0.01" }))
+  )
+
   it.live("is given back by requests that cost nothing: failed ones, and those whose client left", () =>
     Effect.gen(function* () {
       const upstream = yield* FakeOpenRouter

@@ -4,7 +4,18 @@ import { listing } from "@llm-router/testing/catalogue"
 import { FakeOpenRouter } from "@llm-router/testing/FakeOpenRouter"
 import { Effect } from "effect"
 import { describe } from "vitest"
-import { awaitModelList, chat, human, planOf, post, postJson, setChain, withServer } from "./harness.ts"
+import {
+  awaitModelList,
+  chat,
+  errorOf,
+  getJson,
+  human,
+  planOf,
+  post,
+  postJson,
+  setChain,
+  withServer
+} from "./harness.ts"
 
 const chats = Effect.map(
   Effect.flatMap(FakeOpenRouter, (upstream) => upstream.requests),
@@ -158,6 +169,57 @@ describe("models that would be skipped", () => {
       const answer = yield* chat({ model: "under-test", messages, ...more })
       expect(answer.headers.get("x-router-model")).toBe(tried)
     }).pipe(withServer({}, undefined, listed))
+  )
+
+  it.live("for their context, where the only other one is gone", () =>
+    Effect.gen(function* () {
+      const upstream = yield* FakeOpenRouter
+      yield* setChain(["a/small", "d/gone"])
+      yield* awaitModelList
+      const answer = yield* chat({ model: "under-test", messages: human("x".repeat(6_000)) })
+      expect(answer.status).toBe(400)
+      expect(errorOf(answer.text).code).toBe("context_length_exceeded")
+      expect(yield* upstream.requestsFor("d/gone")).toEqual([])
+    }).pipe(withServer({}, undefined, listed))
+  )
+
+  it.live("are no variants of listed ones, aliases or presets", () =>
+    Effect.gen(function* () {
+      const names = ["c/able:nitro", "~openai/gpt-latest", "@preset/mine", "c/able:free"]
+      yield* setChain([...names, "c/able"])
+      yield* awaitModelList
+      const { plan } = yield* planOf({ model: "under-test", messages: human("hello") })
+      expect(plan.map(({ action, model }: { action: string; model: string }) => [model, action])).toEqual([
+        ["c/able:nitro", "try"],
+        ["~openai/gpt-latest", "try"],
+        ["@preset/mine", "try"],
+        ["c/able", "try"],
+        ["c/able:free", "skip"]
+      ])
+      const { message } = (yield* getJson("/health")).checks.models
+      expect(message).toContain("c/able:free.")
+      expect(message).not.toMatch(/nitro|latest|preset/)
+      yield* setChain(["a/small:nitro", "c/able"])
+      const long = yield* planOf({ model: "under-test", messages: human("x".repeat(6_000)) })
+      expect(long.plan).toContainEqual({ model: "a/small:nitro", action: "skip", reason: "context 1000 < 1500" })
+      yield* setChain(["c/able:nitro"])
+      const { expected_cost_usd: cost } = yield* planOf({ model: "under-test", messages: human("x".repeat(6_000)) })
+      expect(cost).toEqual({ min: 0.0015, max: 0.0055 })
+    }).pipe(withServer({}, undefined, listed))
+  )
+
+  const odd = { ...able, id: "e/odd", pricing: { prompt: 1e-6 }, architecture: 7, context_length: 0 }
+  const oddlyListed = Effect.flatMap(FakeOpenRouter, (upstream) =>
+    upstream.models([odd, { ...odd, id: "f/odd", supported_parameters: "all" }, { id: 8 }, able])
+  )
+
+  it.live("are known by what can be read of their entries in the list", () =>
+    Effect.gen(function* () {
+      yield* setChain(["e/odd", "f/odd", "c/able"])
+      yield* awaitModelList
+      const { plan } = yield* planOf({ model: "under-test", messages: human(image), tools })
+      expect(plan).toEqual(["e/odd", "f/odd", "c/able"].map((model) => ({ model, action: "try" })))
+    }).pipe(withServer({}, undefined, oddlyListed))
   )
 
   it.live("do not count in the expected cost", () =>

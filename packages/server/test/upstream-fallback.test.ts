@@ -17,6 +17,7 @@ import {
   hangAfterHeaders,
   html,
   noChoices,
+  ok,
   plainTextStatus,
   reset,
   roleThenError,
@@ -88,6 +89,13 @@ const rows: ReadonlyArray<Row> = [
   row("cut before the first token", cut(0), "Unavailable", null),
   row("429", status(429), "RateLimited", 429, limited),
   row("429 with Retry-After", status(429, { headers: { "retry-after": "7" } }), "RateLimited", 429, limited),
+  row(
+    "200 with nothing that shows, for tokens that were produced",
+    ok({ content: "", chunks: [], usage: { completion_tokens: 1 } }),
+    "InvalidOutput",
+    200,
+    uncounted
+  ),
   row("404", status(404), "NotServed", 404, uncounted),
   row("403", status(403), "NotServed", 403, uncounted),
   row("context exceeded", contextExceeded, "ContextTooLong", 400, { counted: false, final: 400 })
@@ -211,6 +219,35 @@ it.live.each(["content_filter", "length"])("an empty answer that %s ended is one
     const answer = yield* chat({ model: "pair" })
     assert.strictEqual(answer.headers.get("x-router-model"), "a/one")
     assert.deepStrictEqual((yield* circuits).failures, {})
+  }).pipe(withServer())
+)
+
+it.live("providers that the request itself rules out speak against no model", () =>
+  Effect.gen(function* () {
+    const upstream = yield* FakeOpenRouter
+    yield* setChain(["a/one", "b/two"], "pair")
+    const message = "There is no available model provider that meets your routing requirements"
+    yield* upstream.script("a/one", status(503, { message }))
+    const answer = yield* chat({ model: "pair", provider: { max_price: { prompt: 0 } } })
+    assert.strictEqual(answer.headers.get("x-router-model"), "b/two")
+    assert.deepStrictEqual((yield* circuits).failures, {})
+    yield* chat({ model: "pair" })
+    assert.deepStrictEqual((yield* circuits).failures, { "a/one": 1 })
+  }).pipe(withServer())
+)
+
+it.live("a request too long for all models that there are is too long, whatever is gone", () =>
+  Effect.gen(function* () {
+    const upstream = yield* FakeOpenRouter
+    yield* setChain(["a/one", "b/two", "c/three"], "three")
+    yield* upstream.script("a/one", contextExceeded)
+    yield* upstream.script("b/two", status(404))
+    yield* upstream.script("c/three", contextExceeded)
+    const answer = yield* chat({ model: "three" })
+    assert.strictEqual(answer.status, 400)
+    assert.strictEqual(errorOf(answer.text).code, "context_length_exceeded")
+    yield* upstream.script("b/two", status(500))
+    assert.strictEqual((yield* chat({ model: "three" })).status, 502)
   }).pipe(withServer())
 )
 

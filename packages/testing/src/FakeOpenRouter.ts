@@ -3,7 +3,7 @@
  */
 import type { PicoDollars } from "@llm-router/domain/Money"
 import { Context, Effect, Layer } from "effect"
-import { catalogue, type ModelListing } from "./catalogue.ts"
+import { catalogue } from "./catalogue.ts"
 import { type GenerationScript, openRouterServer, type Scripted } from "./openRouterServer.ts"
 import { type RecordedRequest, Recorder } from "./Recorder.ts"
 import { type Behaviour, ok } from "./script.ts"
@@ -20,7 +20,7 @@ export class FakeOpenRouter extends Context.Service<
     /** What every model without a script of its own does. A sequence counts the calls of all of them together. */
     readonly scriptAll: (behaviour: Behaviour) => Effect.Effect<void>
     /** What `GET /models` lists; the README's models at first. */
-    readonly models: (list: ReadonlyArray<ModelListing>) => Effect.Effect<void>
+    readonly models: (list: ReadonlyArray<object>) => Effect.Effect<void>
     /** What `GET /generation` says of answers that ended before their usage was sent. */
     readonly generations: (script: GenerationScript) => Effect.Effect<void>
     /** Waits until `count` (1) records of generations were asked for; gives all those requests. */
@@ -46,7 +46,7 @@ export class FakeOpenRouter extends Context.Service<
       const recorder = new Recorder()
       const scripts = new Map<string, Scripted>()
       let others = scripted(ok())
-      let models = catalogue
+      let models: ReadonlyArray<object> = catalogue
       let charged: PicoDollars = 0n
       let generation: GenerationScript = {}
 

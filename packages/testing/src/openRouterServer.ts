@@ -5,7 +5,6 @@ import { type PicoDollars, picoDollarsOf } from "@llm-router/domain/Money"
 import { Effect, type Scope } from "effect"
 import type { WireUsage } from "./answer.ts"
 import { askOf, type ChatAsk } from "./ask.ts"
-import type { ModelListing } from "./catalogue.ts"
 import type { Exchange } from "./Exchange.ts"
 import { listen, type ListenError, type ListenOptions } from "./listen.ts"
 import { play } from "./play.ts"
@@ -20,7 +19,7 @@ export interface Scripted {
 
 export interface OpenRouterOptions extends Pick<ListenOptions, "onRequest" | "onClose"> {
   readonly scriptFor: (ask: ChatAsk) => Scripted
-  readonly models: () => ReadonlyArray<ModelListing>
+  readonly models: () => ReadonlyArray<object>
   readonly onCharge?: (cost: PicoDollars) => void
   /** What `GET /generation` says of answers that ended before their usage was sent; as of any other where not given. */
   readonly generation?: () => GenerationScript

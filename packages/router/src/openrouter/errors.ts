@@ -52,6 +52,9 @@ const statusOfAvailability: ReadonlyMap<string, number> = new Map([
 const contextWords =
   /context[ _-]?(?:length|window)|maximum context|too many tokens|prompt is too long|input is too long|reduce the length/i
 
+/** OpenRouter's words for a request whose own `provider` nobody can meet (its documentation, "Errors": 503). */
+const constraintWords = /\bproviders?\b.{0,100}\brequirements?\b|\bno (?:allowed|eligible|matching) providers?\b/i
+
 /** Keys of OpenRouter and OpenAI, should an upstream quote one. */
 const keyPattern = /\bsk-[A-Za-z0-9_-]{6,}/g
 /** As much of an upstream's words as is told. */
@@ -82,6 +85,8 @@ export interface UpstreamFailure {
   /** The `error` member of the answer, or its text. */
   readonly error: unknown
   readonly nowMillis: number
+  /** The request says which providers may answer it. */
+  readonly isConstrained?: boolean
 }
 
 /** A status that stands for an error; a code may be anything else. */
@@ -145,7 +150,7 @@ export const reasonOf = (failure: UpstreamFailure): ModelErrorReason => {
     case 425:
       return { _tag: "Unavailable", message, status, ...retryAfter }
     default:
-      return status >= 400 && status < 500
+      return (status >= 400 && status < 500) || (failure.isConstrained === true && constraintWords.test(message))
         ? { _tag: "NotServed", message, status }
         : { _tag: "Unavailable", message, status, ...retryAfter }
   }

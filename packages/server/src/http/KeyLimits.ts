@@ -43,7 +43,8 @@ const countedOf = ({ own, underWay }: Account): PicoDollars => {
 
 /** A request that has its decision: what it may cost, and what it has cost. */
 interface Spending {
-  readonly worstCase: () => PicoDollars
+  /** `undefined` when nobody knows. */
+  readonly worstCase: () => PicoDollars | undefined
   readonly spent: () => PicoDollars
 }
 
@@ -135,9 +136,12 @@ export class KeyLimits extends Context.Service<
           if (budget === undefined) return Effect.void
           return Effect.suspend(() => {
             const account = accountOf(keyId)
-            const amount = worstCase()
+            const worst = worstCase()
+            const unreserved = budget - spentOf(account) - account.reserved
+            // What nobody knows the cost of takes all that is left, so that such requests come one by one.
+            const amount = worst ?? (unreserved > 0n ? unreserved : 1n)
             const isSpent = spentOf(account) + amount > budget
-            if (!isSpent && spentOf(account) + account.reserved + amount <= budget) {
+            if (!isSpent && amount <= unreserved) {
               account.reserved += amount
               account.underWay.add(spent)
               scope.add(() => {
@@ -157,7 +161,9 @@ export class KeyLimits extends Context.Service<
               code: "budget_exceeded",
               message:
                 `This key may spend ${decimalOf(budget)} USD per day (UTC); ${decimalOf(left)} USD are left${others}. ` +
-                `This request may cost ${decimalOf(amount)} USD.`,
+                (worst === undefined
+                  ? "Nobody knows what this request may cost: its model has no price."
+                  : `This request may cost ${decimalOf(worst)} USD.`),
               retryAfterMillis: isSpent ? (account.day + 1) * dayMillis - now() : soonMillis
             })
           })

@@ -114,7 +114,11 @@ const exhausted = (error: ChainExhausted): WireError => {
     const message = "Every model that was asked is rate limited upstream."
     return wireError(429, "rate_limit_error", "rate_limit_exceeded", message, { metadata, retryAfterMillis })
   }
-  if (reasons.every(({ _tag }) => _tag === "ContextTooLong")) return contextExceeded(last.message, metadata)
+  // A model that is gone hides nothing: for those that there are the request is too long.
+  const tooLong = reasons.findLast(({ _tag }) => _tag === "ContextTooLong")
+  if (tooLong !== undefined && reasons.every(({ _tag }) => _tag === "ContextTooLong" || _tag === "NotServed")) {
+    return contextExceeded(tooLong.message, metadata)
+  }
   const tried = attempts.map(({ model, outcome }) => `${model}: ${outcome}`).join("; ")
   return last._tag === "TimedOut"
     ? wireError(504, "api_error", "upstream_timeout", `No model answered in time (${tried}).`, { metadata })

@@ -57,7 +57,7 @@ export const HealthHandlers = HttpApiBuilder.group(
 
     const goneCheck = (): Check => {
       if (!catalogue.known()) return { status: "unused", message: "OpenRouter's model list was not read yet." }
-      const gone = [...modelsOf(store.currentUnsafe())].filter((model) => catalogue.lookup(model) === undefined)
+      const gone = [...modelsOf(store.currentUnsafe())].filter(catalogue.isGone)
       return gone.length === 0
         ? ok("Every model of every chain is in OpenRouter's list.")
         : warning(`Gone from OpenRouter's list: ${gone.join(", ")}. Change their chains (POST /config/model-mapping).`)
