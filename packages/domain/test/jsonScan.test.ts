@@ -3,12 +3,12 @@ import { Schema } from "effect"
 import { JsonScan } from "../src/jsonScan.ts"
 import { MemberText, objectText, valueText } from "./jsonTexts.ts"
 
-const limits = { depth: 3, nodes: 5, members: 3 }
+const limits = { depth: 3, nodes: 5, members: 3, shapes: 1_000 }
 
 /** What a text goes over, read in pieces of so many bytes. */
-const exceededLimit = (text: string, pieceBytes: number) => {
+const exceededLimit = (text: string, pieceBytes: number, within = limits) => {
   const bytes = Buffer.from(text)
-  const scan = new JsonScan(limits)
+  const scan = new JsonScan(within)
   for (let at = 0; at < bytes.length; at += pieceBytes) {
     const exceeded = scan.exceededBy(bytes.subarray(at, at + pieceBytes))
     if (exceeded !== undefined) return exceeded
@@ -39,12 +39,26 @@ describe("JsonScan", () => {
     }
   })
 
+  it.each([
+    ["one that comes again and again", `[${'{"a":1,"b":{"a":1}},'.repeat(50)}0]`, undefined],
+    ["names of their own", '[{"a":1},{"b":1},{"c":1}]', "shapes"],
+    ["names in another order", '[{"a":1,"b":1},{"b":1,"a":1}]', "shapes"],
+    ["names that go on", '[{"a":1,"b":1,"c":1}]', "shapes"],
+    ["names within names", '{"a":{"b":{"c":1}}}', "shapes"],
+    ["names that are values elsewhere", '[{"a":"b"},{"a":"c"},{"a":"d"}]', undefined]
+  ] as const)("counts the shapes of objects: %s", (_, text, expected) => {
+    const few = { depth: 10, nodes: 1_000, members: 100, shapes: 2 }
+    for (let pieceBytes = 1; pieceBytes <= text.length; pieceBytes++) {
+      assert.strictEqual(exceededLimit(text, pieceBytes, few), expected, `in pieces of ${pieceBytes}`)
+    }
+  })
+
   it.prop(
     "finds every member's name and bytes, however the text comes apart",
     { members: Schema.Array(MemberText), pieceBytes: Schema.Literals([1, 2, 3, 5, 8, 13, 21]) },
     ({ members, pieceBytes }) => {
       const bytes = Buffer.from(objectText(members, " "))
-      const scan = new JsonScan({ depth: 100, nodes: 100_000, members: 100_000 })
+      const scan = new JsonScan({ depth: 100, nodes: 100_000, members: 100_000, shapes: 100_000 })
       for (let at = 0; at < bytes.length; at += pieceBytes) scan.exceededBy(bytes.subarray(at, at + pieceBytes))
       assert.deepStrictEqual(
         scan.membersIn(bytes).map(({ end, name, start }) => [name, bytes.toString("utf8", start, end)]),

@@ -122,7 +122,8 @@ const beyondLimit = (limit: keyof JsonLimits): InvalidRequest => {
   const problem = {
     depth: `is nested deeper than ${requestLimits.depth} levels`,
     nodes: `has more than ${requestLimits.nodes} values`,
-    members: `has more than ${requestLimits.members} members`
+    members: `has more than ${requestLimits.members} members`,
+    shapes: `has objects with more than ${requestLimits.shapes} different lists of names`
   }[limit]
   return new InvalidRequest({ message: `The request body ${problem}.`, param: null, code: null, status: 400 })
 }
