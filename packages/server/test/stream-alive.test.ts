@@ -3,7 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { FakeOpenRouter } from "@llm-router/testing/FakeOpenRouter"
-import { type Behaviour, custom, hang, hangAfterHeaders, slow, stall, status } from "@llm-router/testing/script"
+import { type Behaviour, custom, hang, hangAfterHeaders, ok, slow, stall, status } from "@llm-router/testing/script"
 import { Effect, Queue } from "effect"
 import { circuits, contentOf, eventsOf, rawChat, setChain, withServer } from "./harness.ts"
 
@@ -40,6 +40,39 @@ describe("before the first token", () => {
       assert.strictEqual(eventsOf(answer.text).at(-1), "[DONE]")
       assert.deepStrictEqual((yield* circuits).failures, {})
     }).pipe(withServer(eager))
+  )
+
+  const question = { model: "router", stream: true, messages: [{ role: "user", content: "grey stone" }] }
+  const judge = "qwen/qwen3-1.7b"
+  const verdict = ok({ content: '{"category":"pair","confidence":0.9}', usage: { cost: 0.02 } })
+
+  it.live("a slow classification: signs of life before there is a decision, then the answer", () =>
+    Effect.gen(function* () {
+      const upstream = yield* FakeOpenRouter
+      yield* setChain(["a/one"], "pair")
+      yield* upstream.script(judge, slow(300, verdict))
+      const answer = yield* rawChat([JSON.stringify(question)], { headers: { "x-request-id": "me-2" } })
+      assert.strictEqual(answer.status, 200)
+      assert.strictEqual(answer.headers["x-request-id"], "me-2")
+      assert.notProperty(answer.headers, "x-router-category")
+      assert.isNotEmpty(signsOf(answer.text))
+      assert.strictEqual(contentOf(answer.text), "Hello from a/one")
+      assert.strictEqual(eventsOf(answer.text).at(-1), "[DONE]")
+    }).pipe(withServer({ ...eager, ROUTING_MODE: "api" }))
+  )
+
+  it.live("a slow classification of what is refused then: an error event ends the stream", () =>
+    Effect.gen(function* () {
+      const upstream = yield* FakeOpenRouter
+      yield* setChain(["openai/gpt-4o"], "pair")
+      yield* upstream.script(judge, slow(300, verdict))
+      const answer = yield* rawChat([JSON.stringify({ ...question, max_tokens: 1_000_000 })])
+      assert.strictEqual(answer.status, 200)
+      const last = JSON.parse(eventsOf(answer.text).at(-1) ?? "")
+      assert.strictEqual(last.error.code, "budget_exceeded")
+      assert.strictEqual(last.choices[0].finish_reason, "error")
+      assert.deepStrictEqual(yield* upstream.requestsFor("openai/gpt-4o"), [])
+    }).pipe(withServer({ ...eager, ROUTING_MODE: "api", BUDGET_USD_PER_DAY: "0.01" }))
   )
 
   it.live("the first sign of life reaches the client while the model is still silent", () =>

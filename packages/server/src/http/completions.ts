@@ -3,7 +3,7 @@
  * framework's routing, contexts and streams; every other endpoint goes through them. Bytes in, bytes out: reads a
  * request, hands it to the router, and writes the answer as JSON or as a stream.
  */
-import { type ChatRequest, type ClientSignals, parseChatRequest } from "@llm-router/domain/ChatRequest"
+import { type ClientSignals, parseChatRequest } from "@llm-router/domain/ChatRequest"
 import { decimalOf } from "@llm-router/domain/Money"
 import type { RouteError } from "@llm-router/domain/RouterError"
 import { end, silence } from "@llm-router/router/openrouter/Exchange"
@@ -27,6 +27,7 @@ import { planView } from "./plan.ts"
 import { readingTurns } from "./readingTurns.ts"
 import { jsonBody, requestIdOf } from "./request.ts"
 import { cutOffError, done, errorEvent, keepAliveEvent } from "./sse.ts"
+import { StreamHead } from "./StreamHead.ts"
 import { type Headers, writeEnd, writeEndAtOnce, writeError, writeJson, writePiece } from "./write.ts"
 
 type Kind = "completion" | "plan"
@@ -76,6 +77,10 @@ interface Call {
   readonly span: Span | undefined
   /** Of every answer to it, errors too. */
   readonly headers: Headers
+  /** Of a stream, once it was read on. */
+  head?: StreamHead
+  /** Once there is a decision. */
+  routed?: Routed
 }
 
 const decisionHeaders = ({ headers }: Call, { attempts, decision, model }: Routed): Headers => ({
@@ -99,17 +104,6 @@ const logFailure = (call: Call, { attempts, decision }: Routed, { body, status }
     attempts: attempts(),
     status,
     code
-  })
-}
-
-/** The headers of a stream, once. */
-const begin = (call: Call, routed: Routed): void => {
-  if (call.response.headersSent) return
-  call.response.writeHead(200, {
-    ...decisionHeaders(call, routed),
-    "content-type": "text/event-stream; charset=utf-8",
-    "cache-control": "no-cache",
-    "x-accel-buffering": "no"
   })
 }
 
@@ -139,18 +133,6 @@ export const CompletionsLive = Layer.effectDiscard(
       return step
     }
 
-    /** No first token for a while: the response begins all the same, with signs of life, and the chain goes on. */
-    const aliveUntilAnswered = (call: Call, routed: Routed): (() => void) => {
-      const { id, response } = call
-      const live = () => {
-        begin(call, routed)
-        if (!response.writableNeedDrain) response.write(keepAliveEvent(id, now()))
-        cancel = after(keepAliveMillis, live)
-      }
-      let cancel = after(keepAliveMillis, live)
-      return () => cancel()
-    }
-
     const answerWhole = (call: Call, routed: Routed, { body, cost }: RoutedAnswer & { readonly _tag: "Json" }) => {
       const headers = decisionHeaders(call, routed)
       return writeJson(
@@ -161,44 +143,54 @@ export const CompletionsLive = Layer.effectDiscard(
       )
     }
 
-    /** The answer; a stream's client gets signs of life until it is there. */
-    const awaited = (call: Call, chat: ChatRequest, routed: Routed): Routed["answer"] =>
-      chat.stream
-        ? Effect.suspend(() => {
-            const settled = aliveUntilAnswered(call, routed)
-            return Effect.onExit(routed.answer, () => Effect.sync(settled))
-          })
-        : routed.answer
-
-    const answerRouted = (call: Call, chat: ChatRequest, routed: Routed): Effect.Effect<void> =>
-      Effect.matchEffect(awaited(call, chat, routed), {
+    const answerRouted = (call: Call, routed: Routed): Effect.Effect<void> =>
+      Effect.matchEffect(routed.answer, {
         onSuccess: (answer) => {
+          call.head?.stop()
           if (answer._tag === "Json") return answerWhole(call, routed, answer)
-          begin(call, routed)
+          call.head?.write()
           return relay(call, answer)
         },
         onFailure: (error: RouteError) => {
           const told = wireErrorOf(error)
           return Effect.andThen(
             logFailure(call, routed, told),
-            Effect.suspend(() =>
-              call.response.headersSent
-                ? writeEnd(call.response, errorEvent(told))
-                : writeError(call.response, told, decisionHeaders(call, routed))
-            )
+            Effect.suspend(() => tell(call, told, decisionHeaders(call, routed)))
           )
         }
       })
 
-    const refuse = ({ headers, request, response }: Call, error: EdgeError): Effect.Effect<void> =>
-      !(request instanceof PlainRequest) && isLong(request)
-        ? writeError(
-            response,
+    /** An error, as the response that it is, or at the end of a stream that has begun. */
+    const tell = (
+      { head, response }: Call,
+      error: WireError,
+      headers: Headers,
+      write = writeEnd
+    ): Effect.Effect<void> => {
+      head?.stop()
+      return response.headersSent ? writeEnd(response, errorEvent(error)) : writeError(response, error, headers, write)
+    }
+
+    const refuse = (call: Call, error: EdgeError): Effect.Effect<void> => {
+      const { headers, request } = call
+      return !(request instanceof PlainRequest) && isLong(request)
+        ? tell(
+            call,
             wireErrorOf(error),
             { ...headers, connection: "close" },
             lingeringEnd(request, turns.toThrowAway(request), after)
           )
-        : writeError(response, wireErrorOf(error), headers)
+        : tell(call, wireErrorOf(error), headers)
+    }
+
+    const streamHeadOf = (call: Call): StreamHead =>
+      new StreamHead({
+        id: call.id,
+        response: call.response,
+        headers: () => (call.routed === undefined ? call.headers : decisionHeaders(call, call.routed)),
+        keepAliveMillis,
+        watchdog
+      })
 
     /** Admits the request, reads it and decides; gives what is left to do, which is to answer. */
     const received = Effect.fnUntraced(function* (
@@ -218,9 +210,16 @@ export const CompletionsLive = Layer.effectDiscard(
         const planned = yield* router.plan(chat)
         return writeJson(response, 200, headers, JSON.stringify(planView(planned, id)))
       }
+      if (chat.stream) {
+        const head = streamHeadOf(call)
+        call.head = head
+        head.keepAlive()
+        scope.add(() => void head.stop())
+      }
       const routed = yield* router.route(chat, scope, { at, span, freeOnly: limits.isSpent(keyId) })
+      call.routed = routed
       yield* limits.reserve(keyId, routed, scope)
-      return answerRouted(call, chat, routed)
+      return answerRouted(call, routed)
     })
 
     const answer = (call: Call, scope: RequestScope): Effect.Effect<void> =>
