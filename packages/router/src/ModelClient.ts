@@ -229,6 +229,8 @@ const readAll = Effect.fnUntraced(function* (exchange: Exchange, limit: number) 
     const chunk = yield* exchange.take
     if (chunk === end) return parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts)
     if (chunk === silence) continue
+    // Of a whole answer any byte is progress: white space keeps it alive while the model works.
+    exchange.heard(true)
     length += chunk.length
     if (length > limit) return yield* Effect.fail(invalidOutput(`The upstream's answer is longer than ${limit} bytes.`))
     parts.push(chunk)

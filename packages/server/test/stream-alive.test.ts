@@ -218,6 +218,31 @@ describe("after the first token", () => {
     }).pipe(withServer({ ...eager, UPSTREAM_IDLE_TIMEOUT_MS: "10000" }))
   )
 
+  it.live("comments are no progress: a silence full of them is cut by the idle timeout", () =>
+    Effect.gen(function* () {
+      const upstream = yield* FakeOpenRouter
+      yield* setChain(["a/one"], "pair")
+      yield* upstream.script(
+        "a/one",
+        custom((exchange) =>
+          Effect.gen(function* () {
+            yield* exchange.head(200, { "content-type": "text/event-stream" })
+            yield* exchange.write(delta("one "))
+            return yield* Effect.forever(
+              Effect.andThen(exchange.write(": OPENROUTER PROCESSING\n\n"), Effect.sleep("20 millis"))
+            )
+          })
+        )
+      )
+      const answer = yield* rawChat(body)
+      assert.strictEqual(contentOf(answer.text), "one ")
+      assert.notInclude(answer.text, "[DONE]")
+      assert.include(eventsOf(answer.text).at(-1), '"finish_reason":"error"')
+      assert.deepStrictEqual((yield* circuits).failures, { "a/one": 1 })
+      // The request's own limit would end it too, and count against nobody.
+    }).pipe(withServer({ ...eager, REQUEST_TIMEOUT_MS: "3000" }))
+  )
+
   it.live("comments are no events: a silence full of them gets signs of life, too", () =>
     Effect.gen(function* () {
       const upstream = yield* FakeOpenRouter

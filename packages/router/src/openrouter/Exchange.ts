@@ -36,7 +36,7 @@ export type Chunk = Buffer | typeof silence | typeof end
 export interface ExchangeLimits {
   /** From the start of the attempt to what the reader accepts as the first token, in milliseconds. */
   readonly firstTokenMillis: number
-  /** Between two chunks, while the reader is waiting. */
+  /** Between two chunks that bring the answer on, while the reader is waiting. */
   readonly idleMillis: number
   /** After this much silence behind the first token the reader gets `silence`. */
   readonly keepAliveMillis: number
@@ -72,9 +72,9 @@ export class Exchange implements Caller, Watched, AnswerSoFar {
   #firstTokenDue: number | undefined
   /** Since when the reader waits for the next chunk; a slow reader is not a silent upstream. */
   #waitingSince: number | undefined
-  #silentSince = 0
-  /** What came last was no event, so the silence goes on. */
-  #onlyComments = false
+  /** Milliseconds that it had waited before: since the answer came on, and since it last had something to tell. */
+  #idleBefore = 0
+  #silentBefore = 0
 
   constructor(watchdog: Watchdog["Service"], limits: ExchangeLimits) {
     this.#watchdog = watchdog
@@ -149,10 +149,7 @@ export class Exchange implements Caller, Watched, AnswerSoFar {
     const { firstTokenMillis, idleMillis, keepAliveMillis, requestDue } = this.#limits
     // Whatever begins from now on is not due before.
     const soonest = Math.min(requestDue, now + Math.min(idleMillis, keepAliveMillis))
-    if (now >= requestDue) {
-      this.#giveUp("request", "The request took longer than it may.")
-      return soonest
-    }
+    if (now >= requestDue) return this.#giveUp("request", "The request took longer than it may.")
     // What has come waits to be heard: neither it nor the silence before it is late.
     if (this.#waking) return now
     if (this.#queueDue !== undefined) {
@@ -164,19 +161,18 @@ export class Exchange implements Caller, Watched, AnswerSoFar {
       return Math.min(soonest, this.#firstTokenDue)
     }
     const reader = this.#reader
-    // A silence that only comments broke goes on while the reader is away.
-    if (reader === undefined || this.#waitingSince === undefined) return this.#onlyComments ? now : soonest
-    if (now - this.#waitingSince >= idleMillis) {
-      this.#giveUp("idle", `Nothing came for ${idleMillis} ms.`)
-      return soonest
-    }
-    if (now - this.#silentSince >= keepAliveMillis) {
-      this.#silentSince = now
+    if (reader === undefined || this.#waitingSince === undefined) return soonest
+    const idle = this.#idleBefore + now - this.#waitingSince
+    const silent = this.#silentBefore + now - this.#waitingSince
+    if (idle >= idleMillis) return this.#giveUp("idle", `Nothing of the answer came for ${idleMillis} ms.`)
+    if (silent >= keepAliveMillis) {
+      this.heard(false)
+      this.#silentBefore = 0
       this.#reader = undefined
       reader(Effect.succeed(silence))
       return soonest
     }
-    return Math.min(soonest, this.#waitingSince + idleMillis, this.#silentSince + keepAliveMillis)
+    return now + Math.min(idleMillis - idle, keepAliveMillis - silent, soonest - now)
   }
 
   /** Waits for the status and headers. */
@@ -205,11 +201,9 @@ export class Exchange implements Caller, Watched, AnswerSoFar {
 
   readonly #wait: Effect.Effect<Chunk, ExchangeError> = Effect.callback<Chunk, ExchangeError>((resume) => {
     this.#reader = resume
-    // A reader that comes back after `silence` still waits for the same chunk.
-    if (this.#waitingSince === undefined) {
-      this.#waitingSince = this.#watchdog.monotonic()
-      if (!this.#onlyComments) this.#silentSince = this.#waitingSince
-    }
+    this.#waitingSince = this.#watchdog.monotonic()
+    // A silence that goes on is over before one that begins now.
+    if (this.#idleBefore + this.#silentBefore > 0) this.#watchdog.watch(this)
     return Effect.sync(() => this.abort())
   })
 
@@ -220,8 +214,6 @@ export class Exchange implements Caller, Watched, AnswerSoFar {
       const chunk = second === undefined ? first : Buffer.concat(this.#chunks, this.#queuedBytes)
       this.#chunks.length = 0
       this.#queuedBytes = 0
-      // Whatever silence there was has ended, also where it was told before.
-      this.#waitingSince = undefined
       if (this.#call?.paused === true) this.#call.resume()
       return Effect.succeed(chunk)
     }
@@ -245,7 +237,6 @@ export class Exchange implements Caller, Watched, AnswerSoFar {
       const arrived = reader === undefined ? undefined : this.#arrived()
       if (reader === undefined || arrived === undefined) return
       this.#reader = undefined
-      this.#waitingSince = undefined
       reader(arrived)
     })
   }
@@ -253,12 +244,19 @@ export class Exchange implements Caller, Watched, AnswerSoFar {
   /** The reader has its first token: from now on the limit is the silence between chunks. */
   firstTokenSeen(): void {
     this.#firstTokenDue = undefined
-    this.#waitingSince = undefined
+    this.heard(true)
   }
 
-  /** Whether the last chunk had an event in it: comments alone do not end a silence. */
-  heard(event: boolean): void {
-    this.#onlyComments = !event
+  /**
+   * What the reader makes of the chunk that it took: whether the answer came on, and whether it has something to tell.
+   * A silence that a chunk did not end goes on once the reader is back.
+   */
+  heard(progress: boolean, event = progress): void {
+    const since = this.#waitingSince
+    const waited = event || since === undefined ? 0 : this.#watchdog.monotonic() - since
+    this.#idleBefore = progress ? 0 : this.#idleBefore + waited
+    this.#silentBefore = event ? 0 : this.#silentBefore + waited
+    this.#waitingSince = undefined
   }
 
   /**
@@ -286,9 +284,11 @@ export class Exchange implements Caller, Watched, AnswerSoFar {
     this.#call?.abort()
   }
 
-  #giveUp(cause: ExchangeError["cause"], message: string): void {
+  /** There is nothing more to ask it about. */
+  #giveUp(cause: ExchangeError["cause"], message: string): number {
     this.#fail(new ExchangeError(cause, message))
     this.abort()
+    return Infinity
   }
 
   #fail(error: ExchangeError): void {

@@ -11,6 +11,7 @@ import { LineEnds } from "./LineEnds.ts"
 
 const lineFeed = 0x0a
 const carriageReturn = 0x0d
+const colon = 0x3a
 const none: Buffer = Buffer.alloc(0)
 
 /** An event longer than this is no chat completion chunk: inline images of some models reach several MiB. */
@@ -147,8 +148,15 @@ export class SseScanner implements AnswerFacts {
     return this.usage !== undefined || this.#finished.size >= this.#choices
   }
 
+  /** Whether what came last was a part of an event: neither a comment nor an empty line. */
+  get isWithinEvent(): boolean {
+    const first = this.#carry[0]?.[0]
+    return first !== undefined && first !== colon && first !== lineFeed && first !== carriageReturn
+  }
+
   /** What may pass of the bytes so far: whole events. The rest waits for its end. */
   push(arrived: Buffer): Buffer {
+    this.lastHadEvents = false
     if (this.done || this.error !== undefined) return none
     const chunk = this.#lineEnds.push(arrived)
     if (chunk.length === 0) return none
@@ -156,7 +164,6 @@ export class SseScanner implements AnswerFacts {
     if (lastEventEnd(chunk) === 0 && !(carries && endsAtSeam(this.#carry, chunk))) {
       this.#carry.push(chunk)
       this.#carriedBytes += chunk.length
-      this.lastHadEvents = false
       this.tooLong = this.#carriedBytes > longestEventBytes
       return none
     }

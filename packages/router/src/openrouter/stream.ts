@@ -91,7 +91,7 @@ export const openStream = (
         if (chunk === silence) return Effect.succeed(silence)
         if (chunk === end) upstreamEnded = true
         const passed = chunk === end ? scanner.finish() : scanner.push(chunk)
-        exchange.heard(scanner.lastHadEvents)
+        exchange.heard(scanner.lastHadEvents || scanner.isWithinEvent, scanner.lastHadEvents)
         return passed.length > 0 ? Effect.succeed(passed) : next
       },
       onFailure: (error): Effect.Effect<Chunk, ModelErrorReason> => {
