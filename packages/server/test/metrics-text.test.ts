@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process"
 import { assert, describe, it } from "@effect/vitest"
 import { FakeCollector } from "@llm-router/testing/FakeCollector"
 import { FakeOpenRouter } from "@llm-router/testing/FakeOpenRouter"
-import { status } from "@llm-router/testing/script"
+import { ok, status } from "@llm-router/testing/script"
 import { metrics } from "@llm-router/router/telemetry"
 import { Effect } from "effect"
 import { traceOf, withCollector } from "./collector.ts"
@@ -180,6 +180,42 @@ describe("/metrics", () => {
         sumOf(closed, "llm_router_breaker_transitions_total", { ...one, llm_router_breaker_to: "closed" }),
         1
       )
+    }).pipe(withServer({ CIRCUIT_FAILURE_THRESHOLD: "1" }))
+  )
+
+  it.live("gauges of a model end with its place in the chains", () =>
+    Effect.gen(function* () {
+      const upstream = yield* FakeOpenRouter
+      const names = ["llm_router_breaker_state", "llm_router_cost_drift_ratio"]
+      const shown = Effect.map(scrape, (families) =>
+        families.filter(({ name }) => names.includes(name)).flatMap(({ samples }) => samples)
+      )
+      const one = { gen_ai_request_model: "openai/gpt-4o" }
+      yield* setChain([one.gen_ai_request_model], "code")
+      yield* upstream.script(
+        one.gen_ai_request_model,
+        ok({ usage: { prompt_tokens: 1, completion_tokens: 1, cost: 1 } })
+      )
+      yield* chat({ model: "code" })
+      yield* upstream.script(one.gen_ai_request_model, status(500))
+      yield* chat({ model: "code" })
+      const before = yield* shown
+      assert.deepStrictEqual(
+        before
+          .filter(({ labels }) => labels["gen_ai_request_model"] === one.gen_ai_request_model)
+          .map(({ name }) => name),
+        names
+      )
+      yield* setChain(["b/two"], "code")
+      const after = yield* shown
+      assert.deepStrictEqual(
+        after.filter(({ labels }) => labels["gen_ai_request_model"] === one.gen_ai_request_model),
+        []
+      )
+      assert.isNotEmpty(after.filter(({ labels }) => labels["gen_ai_request_model"] === "b/two"))
+      // Its circuit is as it was: back in a chain, it is told again.
+      yield* setChain([one.gen_ai_request_model], "code")
+      assert.strictEqual(sumOf(yield* scrape, "llm_router_breaker_state", one), 2)
     }).pipe(withServer({ CIRCUIT_FAILURE_THRESHOLD: "1" }))
   )
 

@@ -66,7 +66,7 @@ const mostSeries = 10_000
 /** All series of one metric. */
 export class Family<Series extends NumberSeries | HistogramSeries> {
   readonly definition: MetricDefinition
-  readonly series: Array<Series> = []
+  series: Array<Series> = []
   readonly #make: (labels: ReadonlyArray<string>) => Series
   /** By the first label's value, then the second's, up to the series. */
   #root: Map<string, unknown> = new Map()
@@ -101,6 +101,12 @@ export class Family<Series extends NumberSeries | HistogramSeries> {
     level.set(last, series)
     this.series.push(series)
     return series
+  }
+
+  /** Forgets what has another first label: a gauge of what is no more would tell its last value for good. */
+  retain(first: { readonly has: (value: string) => boolean }): void {
+    for (const value of this.#root.keys()) if (!first.has(value)) this.#root.delete(value)
+    this.series = this.series.filter(({ labels: [value = ""] }) => first.has(value))
   }
 
   /** Makes every series of these values, at zero: a counter that appears with its first event hides that event. */

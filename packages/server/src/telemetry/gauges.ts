@@ -47,7 +47,8 @@ const driftByLabel = (drifts: ReturnType<CostLedger["Service"]["drift"]>, metric
     const sum = sums.get(label)
     sums.set(label, { computed: computed + (sum?.computed ?? 0n), reported: reported + (sum?.reported ?? 0n) })
   }
-  return [...sums].filter(([, { computed }]) => computed > 0n)
+  for (const [label, { computed }] of sums) if (computed <= 0n) sums.delete(label)
+  return sums
 }
 
 export const gauges = Layer.effectDiscard(
@@ -71,10 +72,14 @@ export const gauges = Layer.effectDiscard(
       const config = store.currentUnsafe()
       metrics.configured(config)
       const views = yield* circuits.views
-      for (const key of [...modelsOf(config), circuitOf("ollama"), circuitOf("api")]) {
+      const circuitKeys = new Set([...modelsOf(config), circuitOf("ollama"), circuitOf("api")])
+      metrics.breakerState.retain(circuitKeys)
+      for (const key of circuitKeys) {
         metrics.breakerState.at(key).set(stateNumbers[views.get(key)?.state ?? "closed"])
       }
-      for (const [model, { computed, reported }] of driftByLabel(ledger.drift(), metrics)) {
+      const drifts = driftByLabel(ledger.drift(), metrics)
+      metrics.costDrift.retain(drifts)
+      for (const [model, { computed, reported }] of drifts) {
         metrics.costDrift.at(model).set(Number(reported) / Number(computed) - 1)
       }
       const { lost, queued } = ledger.status()
