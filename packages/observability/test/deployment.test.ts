@@ -54,3 +54,34 @@ test("services are asked where they are", () => {
     "http://loki:3100"
   ])
 })
+
+/** Names of settings, each with the value that the line gives it. */
+const assignments = (text: string): ReadonlyMap<string, string> =>
+  new Map(
+    [...text.matchAll(/^(?:# |ENV +| +)?([A-Z][A-Z0-9_]*)=(\S*)/gm)].map(([, name = "", value = ""]) => [name, value])
+  )
+
+test("every setting of .env reaches the router in its container, but for those that the container decides", () => {
+  const { env_file: files = [], environment } = compose.services.router
+  // Paths are from the compose file.
+  expect(files).toEqual([{ path: "../.env", required: false }])
+  const settings = [...assignments(textOf(".env.example")).keys()]
+  expect(settings.length).toBeGreaterThan(50)
+  // What stands in `environment` wins over the file, an empty value too.
+  const isPassed = (name: string) => new RegExp(`^\\$\\{${name}:[?-].+\\}$`).test(environment[name])
+  expect(settings.filter((name) => name in environment && !isPassed(name))).toEqual([
+    "OLLAMA_BASE_URL",
+    "HOST",
+    "PORT",
+    "ROUTER_CONFIG_PATH",
+    "LEDGER_PATH",
+    "MODEL_LIST_PATH"
+  ])
+})
+
+test("what the image sets, a .env of this machine does not change", () => {
+  const { environment } = compose.services.router
+  const image = [...assignments(textOf("docker/Dockerfile"))].filter(([name]) => name !== "NODE_ENV")
+  expect(image.length).toBeGreaterThan(0)
+  for (const [name, value] of image) expect(String(environment[name])).toBe(value)
+})
