@@ -140,6 +140,57 @@ layer(testServer({ ROUTER_MAX_BODY_BYTES: "20000" }), { excludeTestServices: tru
     )
   })
 
+  describe("a path is what it is called, letter by letter", () => {
+    const alike = [
+      "GET /Config",
+      "GET //config",
+      "GET /config/",
+      "GET /%63onfig",
+      "GET /config;x",
+      "GET /config#x",
+      "GET /METRICS",
+      "GET /metrics//prometheus",
+      "GET /usage/",
+      "GET /Health",
+      "GET /health/live/",
+      "GET /docs/",
+      "GET /Openapi.json",
+      "GET /V1/models",
+      "GET /v1/models/",
+      "GET /v1/models//z-ai/glm-5",
+      "GET /v1/models/z-ai/glm-5/",
+      "GET http://localhost/Config",
+      "POST /config/Category",
+      "POST /config/category/",
+      "DELETE /Config/category/some",
+      "DELETE /config/category//some",
+      "POST /circuit-breaker/Reset/z-ai/glm-5",
+      "POST /circuit-breaker/reset//z-ai/glm-5",
+      "POST /circuit-breaker/reset/z-ai//glm-5",
+      "POST /circuit-breaker/reset-all/",
+      "POST /v1/Route",
+      "POST /v1/chat/completions/",
+      "POST //chat/completions"
+    ]
+    it.effect.each(alike)("%s is 404", (line) =>
+      Effect.gen(function* () {
+        const answer = yield* rawAnswer(
+          `${line} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}`
+        )
+        assert.strictEqual(isEnvelope(answer, 404).code, "not_found")
+      })
+    )
+
+    it.effect.each(["/config", "/config?x=/Config", "http://localhost/config", "/v1/models/z-ai%2fglm-5"])(
+      "GET %s is answered",
+      (path) =>
+        Effect.gen(function* () {
+          const answer = yield* rawAnswer(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`)
+          assert.strictEqual(answer.status, 200)
+        })
+    )
+  })
+
   describe("ids in paths", () => {
     const ids = [
       "a".repeat(99),

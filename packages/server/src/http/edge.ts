@@ -10,7 +10,7 @@ import { HttpApiError } from "effect/http-api"
 import { ServerSettings } from "../ServerSettings.ts"
 import { type EdgeError, errorResponse, internalError, wireError, type WireError, wireErrorOf } from "./errors.ts"
 import { bodyTooLarge, otherBodyBytes, requestIdOf, unsupportedMediaType } from "./request.ts"
-import { routes } from "./routes.ts"
+import { routeOf, routes } from "./routes.ts"
 
 const allowedMethods = (path: string): ReadonlySet<string> => {
   const allowed = new Set<string>()
@@ -144,8 +144,9 @@ export const EdgeLive = HttpRouter.middleware(
     }
 
     return (route) =>
-      Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
-        Effect.matchCauseEffect(lacksHost(request) ? Effect.succeed(errorResponse(hostMissing)) : route, {
+      Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
+        const refused = refusalOf(request)
+        return Effect.matchCauseEffect(refused === undefined ? route : Effect.succeed(refused), {
           onSuccess: (response) => Effect.succeed(finished(request, response)),
           onFailure: (cause) =>
             // A caller who left, or the end of the process: nobody reads an answer.
@@ -153,7 +154,7 @@ export const EdgeLive = HttpRouter.middleware(
               ? Effect.failCause(cause)
               : Effect.map(failureResponse(cause, request, maxBodyBytes), (response) => finished(request, response))
         })
-      )
+      })
   }),
   { global: true }
 )
@@ -163,6 +164,12 @@ const lacksHost = (request: HttpServerRequest.HttpServerRequest): boolean =>
   request.headers["host"] === undefined && toIncomingMessage(request).httpVersion === "1.1"
 
 const hostMissing: WireError = wireError(400, "invalid_request_error", null, "The Host header is missing.")
+
+/** What is no route's to answer. The framework takes paths that only look like one of its own, as such. */
+const refusalOf = (request: HttpServerRequest.HttpServerRequest): HttpServerResponse.HttpServerResponse | undefined => {
+  if (lacksHost(request)) return errorResponse(hostMissing)
+  return routeOf(request.url) === "" ? unrouted(request) : undefined
+}
 
 const isJson = (response: HttpServerResponse.HttpServerResponse): boolean =>
   response.body._tag === "Uint8Array" && response.body.contentType.startsWith("application/json")

@@ -20,17 +20,22 @@ export const routes: ReadonlyArray<Route> = (() => {
       methods.set(endpoint.path, known.add(endpoint.method))
     }
   }
-  // `*` takes the rest of a path.
+  // `*` takes the rest of a path, or nothing: parts with a slash between each two.
   return [...methods].map(([path, known]) => ({
     template: path.replace("/*", "/{model}").replace(/:(\w+)/g, "{$1}"),
-    pattern: new RegExp(`^${path.replace(/[.]/g, "\\.").replace("/*", "(?:/.*)?").replace(/:\w+/g, "[^/]+")}$`),
+    pattern: new RegExp(
+      `^${path.replace(/[.]/g, "\\.").replace("/*", "(?:/(?:[^/]+(?:/[^/]+)*)?)?").replace(/:\w+/g, "[^/]+")}$`
+    ),
     methods: known
   }))
 })()
 
 const plain: ReadonlySet<string> = new Set(routes.map(({ template }) => template).filter((path) => !path.includes("{")))
 
-/** The template of a URL's path; empty when there is nothing. */
+/**
+ * The template of a URL's path; empty when there is nothing. Letter by letter: what a proxy's rule for `/config` does not
+ * take, such as `/Config` or `//config`, is not `/config` here either.
+ */
 export const routeOf = (url: string): string => {
   if (plain.has(url)) return url
   const query = url.indexOf("?")
