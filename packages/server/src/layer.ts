@@ -137,7 +137,7 @@ const nodeServerOf = (settings: Settings, telemetry: TelemetryService): Draining
       settings.requestTimeoutMillis +
       settings.clientStallTimeoutMillis
   })
-  answerMalformedRequests(server)
+  answerMalformedRequests(server, { sandbox: settings.routerSandbox })
   measure(server, telemetry)
   return server
 }

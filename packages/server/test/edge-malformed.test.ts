@@ -115,3 +115,54 @@ layer(testServer(), { excludeTestServices: true })("the edge", (it) => {
     )
   })
 })
+
+const tooMany = Array.from({ length: 99 }, (_, index) => `X-${index}: x\r\n`).join("")
+
+/** What is answered before a request reaches a route; `named` has a head that could be read, with an id. */
+const early: ReadonlyArray<readonly [what: string, text: string, status: number, named: boolean]> = [
+  ["no HTTP", "hello\r\n\r\n", 400, false],
+  ["a method that is none", "BREW /health HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, false],
+  ["a header that is too large", `GET /health HTTP/1.1\r\nX-Long: ${"x".repeat(20_000)}\r\n\r\n`, 431, false],
+  ["too many headers", `GET /health HTTP/1.1\r\nX-Request-Id: me-1\r\nHost: localhost\r\n${tooMany}\r\n`, 431, true],
+  ["two hosts", "GET /health HTTP/1.1\r\nX-Request-Id: me-1\r\nHost: localhost\r\nHost: a\r\n\r\n", 400, true],
+  ["no host", "GET /health HTTP/1.1\r\nX-Request-Id: me-1\r\nConnection: close\r\n\r\n", 400, true],
+  ["an expectation", "POST /v1/route HTTP/1.1\r\nX-Request-Id: me-1\r\nHost: a\r\nExpect: wonders\r\n\r\n", 417, true],
+  ["CONNECT", "CONNECT a:443 HTTP/1.1\r\nX-Request-Id: me-1\r\nHost: a:443\r\n\r\n", 405, true],
+  [
+    "a method of other servers",
+    "PROPFIND /health HTTP/1.1\r\nX-Request-Id: me-1\r\nHost: a\r\nConnection: close\r\n\r\n",
+    405,
+    true
+  ],
+  [
+    "a method of other servers for the chat",
+    "QUERY /v1/chat/completions HTTP/1.1\r\nX-Request-Id: me-1\r\nHost: a\r\nConnection: close\r\n\r\n",
+    405,
+    true
+  ]
+]
+
+const idOf = (head: string) => /^x-request-id: (\S+)\r?$/im.exec(head)?.[1]
+const saysSandbox = (head: string) => /^x-router-sandbox: true\r?$/im.test(head)
+
+layer(testServer({ ROUTER_SANDBOX: "true" }), { excludeTestServices: true })("the edge of the sandbox", (it) => {
+  it.effect.each(early)("says what it is, and under which id, to %s", ([, text, status, named]) =>
+    Effect.gen(function* () {
+      const answer = yield* rawAnswer(text)
+      isEnvelope(answer, status)
+      assert.isTrue(saysSandbox(answer.head))
+      if (named) assert.strictEqual(idOf(answer.head), "me-1")
+      else assert.match(idOf(answer.head) ?? "", /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/)
+    })
+  )
+})
+
+layer(testServer(), { excludeTestServices: true })("the edge of what is no sandbox", (it) => {
+  it.effect.each(early)("does not say so to %s; an id it has", ([, text]) =>
+    Effect.gen(function* () {
+      const { head } = yield* rawAnswer(text)
+      assert.isFalse(saysSandbox(head))
+      assert.isDefined(idOf(head))
+    })
+  )
+})
