@@ -46,8 +46,8 @@ export interface Permit {
   readonly settle: (outcome: CircuitOutcome) => Effect.Effect<void>
 }
 
-/** A `Retry-After` may keep a circuit open no longer than this. */
-const longestOpenMillis = 60 * 60 * 1_000
+/** A `Retry-After` may keep a circuit open no longer than this: a day. */
+const longestOpenMillis = 24 * 60 * 60 * 1_000
 
 export class CircuitBreaker extends Context.Service<
   CircuitBreaker,

@@ -138,7 +138,8 @@ describe("an open circuit", () => {
     ["a shorter one", 1_000, 300_000],
     ["a longer one", 600_000, 600_000],
     ["one of an hour", 3_600_000, 3_600_000],
-    ["one of a day", 86_400_000, 3_600_000]
+    ["one of a day", 86_400_000, 86_400_000],
+    ["one of a week", 604_800_000, 86_400_000]
   ]
   it.effect.each(waits)("%s (%s ms) keeps it open for %d ms", ([, retryAfterMillis, openMillis]) =>
     Effect.gen(function* () {
