@@ -164,7 +164,12 @@ export class Router extends Context.Service<
               const error = new ModelError({ model, reason })
               return ended({ _tag: "Failed", error }, reason._tag).pipe(
                 Effect.andThen(Effect.logWarning(`${model} broke off its answer: ${error.message}`)),
-                Effect.annotateLogs({ request_id: request.id, model, reason: reason._tag, ...logIdsOf(told.span) }),
+                Effect.annotateLogs({
+                  request_id: request.id,
+                  model,
+                  reason: reason._tag,
+                  ...logIdsOf(told.span, request.client.traceparent)
+                }),
                 Effect.as(error)
               )
             }

@@ -145,7 +145,7 @@ const tryOnce = Effect.fnUntraced(function* (
           request_id: request.id,
           model,
           reason: error.reason._tag,
-          ...logIdsOf(context.told.span)
+          ...logIdsOf(context.told.span, request.client.traceparent)
         }),
         Effect.andThen(Effect.fail(error))
       )

@@ -84,6 +84,43 @@ describe("a log line", () => {
     60_000
   )
 
+  it.live("has the trace of its caller where the router makes none", () =>
+    Effect.gen(function* () {
+      const upstream = yield* FakeOpenRouter
+      const directory = yield* workingDirectory
+      yield* upstream.script("a/one", status(503))
+      yield* upstream.script("b/two", cut(1))
+      const router = yield* started({
+        directory,
+        env: { OPENROUTER_API_KEY: "sk-or-v1-test", OPENROUTER_BASE_URL: upstream.url, RETRIES_PER_MODEL: "0" }
+      })
+      const traceId = "4bf92f3577b34da6a3ce929d0e0e4736"
+      const ask = (model: string, id: string, traceparent: string) =>
+        Effect.promise(async () => {
+          const response = await fetch(`${router.url}/v1/chat/completions`, {
+            method: "POST",
+            headers: { "content-type": "application/json", "x-request-id": id, traceparent },
+            body: JSON.stringify({ model, stream: true, messages: [{ role: "user", content: "hi" }] })
+          })
+          return response.text()
+        })
+      yield* ask("a/one", "traced", `00-${traceId}-00f067aa0ba902b7-00`)
+      yield* ask("b/two", "traced", `00-${traceId}-00f067aa0ba902b7-01`)
+      yield* ask("a/one", "untraced", "00-no-trace-01")
+      router.signal("SIGTERM")
+      const { stdout } = yield* router.ended
+      const linesOf = (id: string) => linesIn(stdout).filter((line) => line["request_id"] === id)
+      assert.isAtLeast(linesOf("traced").length, 3)
+      // The span that the caller names is the caller's own.
+      for (const line of linesOf("traced")) {
+        assert.strictEqual(line["trace_id"], traceId)
+        assert.notProperty(line, "span_id")
+      }
+      assert.isNotEmpty(linesOf("untraced"))
+      for (const line of linesOf("untraced")) assert.doesNotHaveAnyKeys(line, ["trace_id", "span_id"])
+    }).pipe((test) => Effect.provide(test, Layer.fresh(FakeOpenRouter.layer), { local: true }))
+  )
+
   it.live("tells what became of a request, what an operator did, and of a ledger that was moved", () =>
     Effect.gen(function* () {
       const upstream = yield* FakeOpenRouter

@@ -109,9 +109,15 @@ export class Span {
   }
 }
 
-/** What a log line has of a trace. Added where a line is written: an annotation of the whole request costs each of them. */
-export const logIdsOf = (span: Span | undefined): Readonly<Record<string, string>> =>
-  span === undefined ? {} : { trace_id: span.traceId, span_id: span.spanId }
+/**
+ * What a log line has of a trace: the span's, or without one the trace that the caller named in `traceparent`. Added where
+ * a line is written: an annotation of the whole request costs each of them.
+ */
+export const logIdsOf = (span: Span | undefined, traceparent?: string): Readonly<Record<string, string>> => {
+  if (span !== undefined) return { trace_id: span.traceId, span_id: span.spanId }
+  const parent = remoteParentOf(traceparent)
+  return parent === undefined ? {} : { trace_id: parent.traceId }
+}
 
 export interface RemoteParent {
   readonly traceId: string

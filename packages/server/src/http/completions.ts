@@ -92,7 +92,10 @@ const decisionHeaders = ({ headers }: Call, { attempts, decision, model }: Route
   "x-router-attempts": String(attempts())
 })
 
-const idsOf = ({ id, span }: Call) => ({ request_id: id, ...logIdsOf(span) })
+const idsOf = ({ id, request, span }: Call) => ({
+  request_id: id,
+  ...logIdsOf(span, stringOf(request.headers["traceparent"]))
+})
 
 /** What its caller is told of a request that failed, under the id that the caller has. */
 const logFailure = (call: Call, { attempts, decision }: Routed, { body, status }: WireError): Effect.Effect<void> => {
