@@ -25,9 +25,15 @@ const ModelId = Schema.String.check(
 export const isModelId = Schema.is(ModelId)
 export const isCategoryName = Schema.is(CategoryName)
 
+export const mostModels = 16
+export const mostKeywords = 200
+/** In characters, as are the other lengths. */
+export const longestKeyword = 100
+export const longestDescription = 2000
+
 /** A chain: 1 to 16 models, tried in this order, none twice. */
 export const Models = Schema.NonEmptyArray(ModelId).check(
-  Schema.isMaxLength(16, { expected: "at most 16 models" }),
+  Schema.isMaxLength(mostModels, { expected: `at most ${mostModels} models` }),
   Schema.makeFilter((models: ReadonlyArray<string>) =>
     new Set(models).size === models.length ? true : "models without doubles"
   )
@@ -39,13 +45,13 @@ export const Keywords = Schema.Array(
   Schema.String.check(
     Schema.makeFilter((keyword: string) => {
       const length = keyword.trim().length
-      return length >= 1 && length <= 100 ? true : "a keyword of 1 to 100 characters"
+      return length >= 1 && length <= longestKeyword ? true : `a keyword of 1 to ${longestKeyword} characters`
     })
   )
-).check(Schema.isMaxLength(200, { expected: "at most 200 keywords" }))
+).check(Schema.isMaxLength(mostKeywords, { expected: `at most ${mostKeywords} keywords` }))
 
 export const Description = Schema.String.check(
-  Schema.isMaxLength(2000, { expected: "a description of at most 2000 characters" })
+  Schema.isMaxLength(longestDescription, { expected: `a description of at most ${longestDescription} characters` })
 )
 
 /** At most 50 requests of 1 to 2,000 characters that belong to a category. They are stored trimmed and unique. */

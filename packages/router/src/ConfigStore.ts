@@ -18,15 +18,8 @@ import {
   SubscriptionRef
 } from "effect"
 import { faultsOf, pathText } from "./configFaults.ts"
-import {
-  cleanExamples,
-  cleanKeywords,
-  configOf,
-  configWith,
-  emptyFile,
-  examplesRule,
-  overfullCategory
-} from "./configFile.ts"
+import { cleanExamples, configOf, configWith, emptyFile, examplesRule, overfullCategory } from "./configFile.ts"
+import { cleanKeywords } from "./configRepairs.ts"
 import { type ConfigFileOptions, type ConfigSource, inMemory, openConfigFile } from "./configOnDisk.ts"
 
 /** Omitted fields keep what is stored; a new category needs `models`, its other fields are empty. */

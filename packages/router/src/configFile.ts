@@ -17,6 +17,7 @@ import { Result, Schema, type SchemaAST, SchemaParser } from "effect"
 import { describeIssue, faultAt, parseJson } from "./configFaults.ts"
 import { isFirstVersion, migrateFirstVersion } from "./configMigration.ts"
 import { pricesIn, storedPrices } from "./configPrices.ts"
+import { cleanKeywords } from "./configRepairs.ts"
 
 /** Breaker settings that somebody gave: the file, or the environment. */
 export interface CircuitOverrides {
@@ -70,16 +71,6 @@ const strict: SchemaAST.ParseOptions = { errors: "all", onExcessProperty: "error
 const decodeDocument = SchemaParser.decodeUnknownResult(Document, strict)
 const decodeStoredCategory = SchemaParser.decodeUnknownResult(StoredCategorySchema, strict)
 
-/** Keywords as they are stored: trimmed, and each once, whatever its case. */
-export const cleanKeywords = (keywords: ReadonlyArray<string>): ReadonlyArray<string> => {
-  const unique = new Map<string, string>()
-  for (const keyword of keywords.map((word) => word.trim())) {
-    const key = keyword.toLowerCase()
-    if (keyword !== "" && !unique.has(key)) unique.set(key, keyword)
-  }
-  return [...unique.values()]
-}
-
 /** Examples as they are stored: trimmed, and each once. Without one a category has no such field. */
 export const cleanExamples = (examples: ReadonlyArray<string>): Pick<Category, "examples"> => {
   const unique = new Set(examples.map((example) => example.trim()))
@@ -115,39 +106,46 @@ export const emptyFile: ParsedFile = {
 const nameRule =
   "expected a category name of 1 to 64 characters (a-z, then a-z, 0-9, _ or -) that is not a reserved word"
 
+/** What is stored of a category over what ships with it; undefined when neither has a chain. */
+const categoryOf = (name: string, stored: StoredCategory, base: Category | undefined): Category | undefined => {
+  const models = stored.models ?? base?.models
+  return (
+    models && {
+      name,
+      models,
+      keywords: cleanKeywords(stored.keywords ?? base?.keywords ?? []),
+      description: stored.description ?? base?.description ?? "",
+      ...cleanExamples(stored.examples ?? base?.examples ?? []),
+      builtin: builtinCategoryNames.has(name)
+    }
+  )
+}
+
 /** Category by category, the stored ones over the built-in ones, which come first. */
 const resolveCategories = (
   entries: ReadonlyArray<readonly [string, unknown]>,
-  text: string,
-  pathOf: (name: string) => ReadonlyArray<PropertyKey>
+  text: string
 ): Result.Result<ReadonlyMap<string, Category>, string> => {
   const categories = new Map(emptyFile.categories)
   const faults: Array<string> = []
   for (const [name, value] of entries) {
+    const path = ["categories", name]
     const stored = decodeStoredCategory(value)
     if (!isCategoryName(name)) {
-      faults.push(faultAt(text, pathOf(name), nameRule))
+      faults.push(faultAt(text, path, nameRule))
     } else if (Result.isFailure(stored)) {
-      faults.push(describeIssue(text, pathOf(name), stored.failure))
+      faults.push(describeIssue(text, path, stored.failure))
     } else {
-      const base = categories.get(name)
-      const models = stored.success.models ?? base?.models
-      if (models === undefined) {
-        faults.push(faultAt(text, [...pathOf(name), "models"], "missing: only a built-in category has its own"))
+      const category = categoryOf(name, stored.success, categories.get(name))
+      if (category === undefined) {
+        faults.push(faultAt(text, [...path, "models"], "missing: only a built-in category has its own"))
       } else {
-        categories.set(name, {
-          name,
-          models,
-          keywords: cleanKeywords(stored.success.keywords ?? base?.keywords ?? []),
-          description: stored.success.description ?? base?.description ?? "",
-          ...cleanExamples(stored.success.examples ?? base?.examples ?? []),
-          builtin: builtinCategoryNames.has(name)
-        })
+        categories.set(name, category)
       }
     }
   }
   const overfull = overfullCategory(categories.values())
-  if (overfull !== undefined) faults.push(faultAt(text, [...pathOf(overfull), "examples"], examplesRule))
+  if (overfull !== undefined) faults.push(faultAt(text, ["categories", overfull, "examples"], examplesRule))
   return faults.length === 0 ? Result.succeed(categories) : Result.fail(faults.join("; "))
 }
 
@@ -155,7 +153,7 @@ const decodeSecondVersion = (json: object, text: string): Result.Result<ParsedFi
   Result.gen(function* () {
     const document = yield* Result.mapError(decodeDocument(json), (issue) => describeIssue(text, [], issue))
     const entries: ReadonlyArray<[string, unknown]> = Object.entries(document.categories ?? {})
-    const categories = yield* resolveCategories(entries, text, (name) => ["categories", name])
+    const categories = yield* resolveCategories(entries, text)
     const circuit: CircuitOverrides = {
       failureThreshold: document.circuit_breaker?.failure_threshold,
       openMillis: document.circuit_breaker?.open_ms
@@ -167,7 +165,11 @@ const decodeSecondVersion = (json: object, text: string): Result.Result<ParsedFi
 const carryOver = (json: object, text: string, defaultModel: string): Result.Result<ParsedFile, string> =>
   Result.gen(function* () {
     const { entries, notes } = yield* migrateFirstVersion(json, text, defaultModel)
-    const categories = yield* resolveCategories(entries, text, (name) => [name])
+    const categories = new Map(emptyFile.categories)
+    for (const [name, stored] of entries) {
+      const category = categoryOf(name, stored, categories.get(name))
+      if (category !== undefined) categories.set(name, category)
+    }
     return { version: 1, categories, circuit: {}, prices: new Map<string, KnownPrices>(), notes } as const
   }).pipe(Result.mapError((message) => `the first version's file cannot be carried over: ${message}`))
 

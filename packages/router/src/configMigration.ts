@@ -1,11 +1,12 @@
 /**
  * The first version's `router_config.json` (no `version`; chains, keywords and custom categories apart), read as
- * categories of ours, by names that are allowed. Models are checked by whoever takes them.
+ * categories of ours, by names that are allowed and within the bounds of today.
  */
 import { builtinCategoryNames } from "@llm-router/domain/builtinCategories"
-import { isCategoryName } from "@llm-router/domain/Category"
+import { isCategoryName, type Models } from "@llm-router/domain/Category"
 import { Result, Schema, type SchemaIssue, SchemaParser } from "effect"
 import { describeIssue, faultAt } from "./configFaults.ts"
+import { type GivenList, repairedDescription, repairedKeywords, repairedModels } from "./configRepairs.ts"
 
 interface CarriedOver {
   readonly entries: ReadonlyArray<readonly [string, MigratedCategory]>
@@ -13,7 +14,7 @@ interface CarriedOver {
 }
 
 interface MigratedCategory {
-  readonly models?: ReadonlyArray<string>
+  readonly models?: Models
   readonly keywords?: ReadonlyArray<string>
   readonly description?: string
 }
@@ -83,11 +84,11 @@ const equalSets = (left: ReadonlyArray<string>, right: ReadonlyArray<string>): b
   return leftSet.size === rightSet.size && [...leftSet].every((item) => rightSet.has(item))
 }
 
-const keywordsFor = (name: string, given: ReadonlyArray<string> | undefined): ReadonlyArray<string> | undefined => {
+const isUntouched = (name: string, given: ReadonlyArray<string>): boolean => {
   // "def " had its trailing space because the first version matched substrings.
-  const trimmed = given?.map((word) => word.trim()).filter((word) => word !== "")
+  const trimmed = given.map((word) => word.trim()).filter((word) => word !== "")
   const untouched = firstVersionKeywords.get(name)
-  return trimmed && untouched && equalSets(trimmed, untouched) ? undefined : trimmed
+  return untouched !== undefined && equalSets(trimmed, untouched)
 }
 
 const isAllowed: (name: string) => boolean = isCategoryName
@@ -125,22 +126,46 @@ export const migrateFirstVersion = (
     const keywords = yield* section(json, "keywords", decodeStrings, text)
     const customs = yield* section(json, "custom_categories", decodeCustom, text)
 
-    const chainFor = (name: string): ReadonlyArray<string> | undefined => {
-      const given = mappings.get(name) ?? customs.get(name)?.models ?? undefined
-      if (given === undefined) return builtinCategoryNames.has(name) ? undefined : [defaultModel]
-      return given.length === 0 ? [defaultModel] : [...new Set(given)]
+    const repairs: Array<string> = []
+    const modelsOf = (name: string): Models | undefined => {
+      const own = customs.get(name)?.models ?? undefined
+      const mapped = mappings.get(name)
+      const path = mapped === undefined ? ["custom_categories", name, "models"] : ["model_mappings", name]
+      const texts = mapped ?? own
+      if (texts === undefined) return builtinCategoryNames.has(name) ? undefined : [defaultModel]
+      const { notes, value } = repairedModels({ path, texts }, defaultModel)
+      repairs.push(...notes)
+      return value
+    }
+    const keywordsOf = (name: string): ReadonlyArray<string> | undefined => {
+      const own: GivenList = {
+        path: ["custom_categories", name, "keywords"],
+        texts: customs.get(name)?.keywords ?? []
+      }
+      const listed: GivenList = { path: ["keywords", name], texts: keywords.get(name) ?? [] }
+      if (!customs.get(name)?.keywords && !keywords.has(name)) return undefined
+      if (isUntouched(name, [...own.texts, ...listed.texts])) return undefined
+      const { notes, value } = repairedKeywords([own, listed])
+      repairs.push(...notes)
+      return value
+    }
+    const descriptionOf = (name: string): string | undefined => {
+      const given = customs.get(name)?.description ?? undefined
+      if (given === undefined) return undefined
+      const { notes, value } = repairedDescription(["custom_categories", name, "description"], given)
+      repairs.push(...notes)
+      return value
     }
     const names = [...new Set([...customs.keys(), ...mappings.keys(), ...keywords.keys()])]
     const renamed = renamedFrom(names)
     const entries = names.map((name) => {
-      const custom = customs.get(name)
-      const models = chainFor(name)
-      const given = [...(custom?.keywords ?? []), ...(keywords.get(name) ?? [])]
-      const kept = keywordsFor(name, custom?.keywords || keywords.has(name) ? given : undefined)
+      const models = modelsOf(name)
+      const kept = keywordsOf(name)
+      const description = descriptionOf(name)
       const category: MigratedCategory = {
         ...(models === undefined ? {} : { models }),
         ...(kept === undefined ? {} : { keywords: kept }),
-        ...(typeof custom?.description === "string" ? { description: custom.description } : {})
+        ...(description === undefined ? {} : { description })
       }
       return [renamed.get(name) ?? name, category] as const
     })
@@ -149,5 +174,5 @@ export const migrateFirstVersion = (
       .filter((key) => !known.has(key))
       .map((key) => `${JSON.stringify(key)} of the first version's file means nothing here and was left out`)
     const renamings = [...renamed].map(([name, now]) => `the category ${JSON.stringify(name)} is called ${now} now`)
-    return { entries, notes: [...notes, ...renamings] }
+    return { entries, notes: [...notes, ...repairs, ...renamings] }
   })

@@ -215,6 +215,62 @@ describe("the first version's file", () => {
     assert.include(notes.join(), 'the category "My Cat" is called my-cat-2 now')
   })
 
+  it("takes models out of what was listed: trimmed, those that are ids, the first 16", () => {
+    const many = Array.from({ length: 20 }, (_, at) => `a/m${at}`)
+    const { categories, notes } = firstVersion({
+      model_mappings: {
+        code: [" a/b ", "gpt-4o", "a/b", "c/d"],
+        tools: ["gpt-4o", " "],
+        "My Cat": [...many.slice(0, 2), ...many]
+      },
+      custom_categories: { law: { models: ["gpt"] } }
+    })
+    assert.deepStrictEqual(categories.get("code")?.models, ["a/b", "c/d"])
+    assert.deepStrictEqual(categories.get("tools")?.models, [defaultModel])
+    assert.deepStrictEqual(categories.get("law")?.models, [defaultModel])
+    assert.deepStrictEqual([...(categories.get("my-cat")?.models ?? [])], many.slice(0, 16))
+    const rule = "no model id of the form provider/model"
+    assert.deepStrictEqual(notes, [
+      `custom_categories.law.models: left out what is ${rule}: [0] "gpt"; DEFAULT_MODEL serves the category`,
+      'model_mappings.code: took away the spaces around [0] " a/b "',
+      `model_mappings.code: left out what is ${rule}: [1] "gpt-4o"`,
+      `model_mappings.tools: left out what is ${rule}: [0] "gpt-4o", [1] " "; DEFAULT_MODEL serves the category`,
+      'model_mappings["My Cat"]: kept the first 16 models; left out [18] "a/m16", [19] "a/m17", [20] "a/m18", ' +
+        '[21] "a/m19"',
+      'the category "My Cat" is called my-cat now'
+    ])
+  })
+
+  it("joins the two lists of a category's keywords, each once, before it counts them", () => {
+    const words = Array.from({ length: 150 }, (_, at) => `word${at}`)
+    const file = firstVersion({ keywords: { law: words }, custom_categories: { law: { keywords: words } } })
+    assert.deepStrictEqual(file.categories.get("law")?.keywords, words)
+    assert.deepStrictEqual(file.notes, [])
+  })
+
+  it("keeps the first 200 keywords, and of what is too long its beginning", () => {
+    const words = Array.from({ length: 203 }, (_, at) => `word${at}`)
+    const description = `${"d".repeat(1999)}\u{1f600}`
+    const { categories, notes } = firstVersion({
+      keywords: { law: [...words, "WORD0"], poetry: [`${"k".repeat(100)}-1`, `${"k".repeat(100)}-2`, "verse"] },
+      custom_categories: { law: { description, keywords: words.slice(0, 9) } }
+    })
+    assert.deepStrictEqual(categories.get("law")?.keywords, words.slice(0, 200))
+    // Not half of the last character.
+    assert.strictEqual(categories.get("law")?.description, "d".repeat(1999))
+    assert.deepStrictEqual(categories.get("poetry")?.keywords, ["k".repeat(100), "verse"])
+    assert.deepStrictEqual(notes, [
+      'keywords.law: kept the first 200 keywords; left out [200] "word200", [201] "word201", [202] "word202"',
+      "custom_categories.law.description: kept the first 2000 characters",
+      `keywords.poetry: kept the first 100 characters of [0] "${"k".repeat(40)}...", [1] "${"k".repeat(40)}..."`
+    ])
+  })
+
+  it("tells no more than five of a list", () => {
+    const { notes } = firstVersion({ model_mappings: { code: ["1", "2", "3", "4", "5", "6", "7", "a/b"] } })
+    assert.match(notes.join(), /\[4\] "5", and 2 more$/)
+  })
+
   it("has no category that is a prototype", () => {
     const { categories } = Result.getOrThrow(parse('{"keywords":{"__proto__":["a"]}}'))
     assert.deepStrictEqual([...categories.keys()].slice(builtinCategories.length), ["proto__"])
@@ -226,11 +282,17 @@ describe("the first version's file", () => {
 
   it.each([
     [{ model_mappings: { code: "a/b" } }, "model_mappings.code: expected array"],
-    [{ custom_categories: { law: { models: ["gpt"] } } }, "law.models[0]: expected a model id of the form"],
+    [{ model_mappings: { code: ["a/b", 7] } }, "model_mappings.code[1]: expected string, got 7 (line 3)"],
+    [{ custom_categories: { law: { models: "gpt" } } }, "custom_categories.law.models: expected array"],
+    [
+      { custom_categories: { "My Law": { keywords: [[]] } } },
+      'custom_categories["My Law"].keywords[0]: expected string'
+    ],
     [{ keywords: [] }, "keywords: expected an object"]
   ])("refuses %j", (document, expected) => {
     const fault = faultOfDocument(document)
     assert.include(fault, expected)
+    assert.match(fault, /\(line \d+\)/)
     assert.include(fault, "the first version's file cannot be carried over")
   })
 })

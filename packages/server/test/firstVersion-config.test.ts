@@ -107,6 +107,20 @@ describe("the first version's router_config.json", () => {
     }).pipe(withFile())
   )
 
+  it.live("starts the router with what of it is usable", () =>
+    Effect.gen(function* () {
+      const { model_mappings } = yield* getJson("/config")
+      expect(model_mappings.code).toEqual(["z-ai/glm-5"])
+      expect(model_mappings.tools).toHaveLength(16)
+    }).pipe(
+      withServer({}, (directory) => {
+        const tools = Array.from({ length: 17 }, (_, at) => `a/m${at}`)
+        const file = { model_mappings: { code: ["z-ai/glm-5", "gpt-4o"], tools } }
+        writeFileSync(join(directory, "router_config.json"), JSON.stringify(file))
+      })
+    )
+  )
+
   it.live("takes changes, and then a change survives beside what was carried over", () =>
     Effect.gen(function* () {
       yield* post("/config/category", { name: "legal", models: ["a/one"], keywords: ["contract"] })
