@@ -90,6 +90,17 @@ const unknownCategory = (config: RouterConfig, name: string, param: string): Not
 const isStale = (config: RouterConfig, ifMatch: string | undefined): boolean =>
   ifMatch !== undefined && !ifMatch.split(",").some((tag) => tag.trim() === config.etag || tag.trim() === "*")
 
+const changedMeanwhile = (config: RouterConfig): InvalidRequest =>
+  new InvalidRequest({
+    message: `The configuration has changed: it is ${config.etag} now. Read it again, then repeat the change.`,
+    param: "if-match",
+    code: "config_changed",
+    status: 412
+  })
+
+/** How often a change is made anew because the file was edited by hand under it. */
+const mostAttempts = 5
+
 export class ConfigStore extends Context.Service<
   ConfigStore,
   {
@@ -168,22 +179,19 @@ const storeOf = (source: ConfigSource, lock: Semaphore.Semaphore): ConfigStore["
       lock,
       source.alone(
         Effect.gen(function* () {
-          yield* source.refresh
-          const before = currentUnsafe()
-          if (isStale(before, ifMatch)) {
-            return yield* new InvalidRequest({
-              message: `The configuration has changed: it is ${before.etag} now. Read it again, then repeat the change.`,
-              param: "if-match",
-              code: "config_changed",
-              status: 412
-            })
+          for (let attempt = 0; attempt < mostAttempts; attempt++) {
+            yield* source.refresh
+            const before = currentUnsafe()
+            if (isStale(before, ifMatch)) return yield* changedMeanwhile(before)
+            const { categories, category, created } = yield* edit(before)
+            const after = configWith({ ...before, categories })
+            // Also when nothing changed: the file may have been deleted, and the caller was promised that it is there.
+            if (!(yield* source.save(after))) continue
+            if (after.etag !== before.etag) yield* SubscriptionRef.set(source.ref, after)
+            return { config: currentUnsafe(), category, created }
           }
-          const { categories, category, created } = yield* edit(before)
-          const after = configWith({ ...before, categories })
-          // Also when nothing changed: the file may have been deleted, and the caller was promised that it is there.
-          yield* source.save(after)
-          if (after.etag !== before.etag) yield* SubscriptionRef.set(source.ref, after)
-          return { config: currentUnsafe(), category, created }
+          yield* source.refresh
+          return yield* changedMeanwhile(currentUnsafe())
         })
       )
     )

@@ -2,6 +2,7 @@
  * Files that survive a kill -9 and a power cut: a reader sees the old content or the new, never a part.
  */
 import { randomUUID } from "node:crypto"
+import { readFileSync, renameSync } from "node:fs"
 import * as fs from "node:fs/promises"
 import { hostname } from "node:os"
 import { basename, dirname, join, resolve } from "node:path"
@@ -15,25 +16,38 @@ export type Observed =
   | { readonly _tag: "Unreadable"; readonly message: string }
 
 /** Whether nothing changed between two looks. */
-export const sameObserved = (left: Observed, right: Observed): boolean => JSON.stringify(left) === JSON.stringify(right)
+export const sameObserved = (left: Observed, right: Observed): boolean =>
+  left._tag === "Text" && right._tag === "Text"
+    ? left.text === right.text
+    : JSON.stringify(left) === JSON.stringify(right)
 
 const codeOf = (error: unknown): string | undefined =>
   Predicate.hasProperty(error, "code") && typeof error.code === "string" ? error.code : undefined
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
+const textIn = (bytes: Buffer): Observed => ({
+  _tag: "Text",
+  text: new TextDecoder("utf-8", { fatal: true }).decode(bytes)
+})
+
+const observedFailure = (error: unknown): Observed => {
+  if (codeOf(error) === "ENOENT") return { _tag: "Absent" }
+  const notText = codeOf(error) === "ERR_ENCODING_INVALID_ENCODED_DATA"
+  return { _tag: "Unreadable", message: notText ? "it is not UTF-8 text" : messageOf(error) }
+}
+
 /** Reads the whole file; it never fails, since every outcome is one that the caller tells its user. */
 export const observe = (path: string): Effect.Effect<Observed> =>
-  Effect.promise(async (): Promise<Observed> => {
-    try {
-      const bytes = await fs.readFile(path)
-      return { _tag: "Text", text: new TextDecoder("utf-8", { fatal: true }).decode(bytes) }
-    } catch (error) {
-      if (codeOf(error) === "ENOENT") return { _tag: "Absent" }
-      const notText = codeOf(error) === "ERR_ENCODING_INVALID_ENCODED_DATA"
-      return { _tag: "Unreadable", message: notText ? "it is not UTF-8 text" : messageOf(error) }
-    }
-  })
+  Effect.promise(() => fs.readFile(path).then(textIn).catch(observedFailure))
+
+const observeNow = (path: string): Observed => {
+  try {
+    return textIn(readFileSync(path))
+  } catch (error) {
+    return observedFailure(error)
+  }
+}
 
 const temporaryName = (name: string): string => `.${name}.${randomUUID()}.tmp`
 
@@ -85,14 +99,20 @@ const modeOf = async (path: string): Promise<number> => {
   }
 }
 
-const replace = async (path: string, text: string): Promise<void> => {
+/** Whether it was replaced: not if `stillSo` says no once all is ready. */
+const replace = async (path: string, text: string, stillSo: () => boolean): Promise<boolean> => {
   const target = await targetOf(path)
   const directory = dirname(target)
   makeDirectory(directory)
   const temporary = join(directory, temporaryName(basename(target)))
   try {
     await writeSynced(temporary, text, await modeOf(target))
-    await fs.rename(temporary, target)
+    // In one turn of the event loop: between this look and the rename there are microseconds.
+    if (!stillSo()) {
+      await fs.rm(temporary, { force: true })
+      return false
+    }
+    renameSync(temporary, target)
   } catch (error) {
     await fs.rm(temporary, { force: true }).catch(() => undefined)
     throw codeOf(error) === "EBUSY"
@@ -100,11 +120,16 @@ const replace = async (path: string, text: string): Promise<void> => {
       : error
   }
   await syncDirectory(directory)
+  return true
 }
 
 /** Replaces the file's content in one step that is on disk when this succeeds; it fails with the reason. */
 export const replaceFile = (path: string, text: string): Effect.Effect<void, string> =>
-  Effect.tryPromise({ try: () => replace(path, text), catch: messageOf })
+  Effect.tryPromise({ try: () => replace(path, text, () => true), catch: messageOf })
+
+/** The same, unless somebody else changed the file since it was `seen`: then it is false, and the file is left. */
+export const replaceUnchanged = (path: string, seen: Observed, text: string): Effect.Effect<boolean, string> =>
+  Effect.tryPromise({ try: () => replace(path, text, () => sameObserved(observeNow(path), seen)), catch: messageOf })
 
 const copyBeside = async (path: string, suffix: string, number: number): Promise<string> => {
   const copy = number === 1 ? `${path}${suffix}` : `${path}${suffix}.${number}`

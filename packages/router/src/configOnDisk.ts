@@ -6,7 +6,7 @@ import { builtinCategoryNames } from "@llm-router/domain/builtinCategories"
 import type { RouterConfig } from "@llm-router/domain/RouterConfig"
 import { ConfigFileInvalid, ConfigNotSaved } from "@llm-router/domain/RouterError"
 import { Effect, Result, SubscriptionRef } from "effect"
-import { alone, backUp, observe, type Observed, removeLeftovers, replaceFile, sameObserved } from "./atomicFile.ts"
+import { alone, backUp, observe, type Observed, removeLeftovers, replaceUnchanged, sameObserved } from "./atomicFile.ts"
 import {
   type CircuitOverrides,
   configOf,
@@ -29,7 +29,8 @@ export interface ConfigSource {
   readonly ref: SubscriptionRef.SubscriptionRef<RouterConfig>
   /** Takes over what was edited by hand; fails when that is invalid, and then the old one stays in force. */
   readonly refresh: Effect.Effect<void, ConfigFileInvalid>
-  readonly save: (config: RouterConfig) => Effect.Effect<void, ConfigNotSaved>
+  /** False when the file is not what it was at the last look: it was edited since, and the edit stays. */
+  readonly save: (config: RouterConfig) => Effect.Effect<boolean, ConfigNotSaved>
   /** Runs a change, of which these are parts, while no other router changes the file. */
   readonly alone: <A, E>(change: Effect.Effect<A, E>) => Effect.Effect<A, E>
   /** Why what is on disk is not what is in force. */
@@ -69,11 +70,12 @@ export const openConfigFile = Effect.fnUntraced(function* (
         yield* Effect.logInfo(`${path}: the first version's file was kept as ${backup}`)
       }
       const text = serialize(config, file.circuit)
-      yield* replaceFile(path, text)
+      if (!(yield* replaceUnchanged(path, seen, text))) return false
       seen = { _tag: "Text", text }
       file = { ...file, version: 2, categories: config.categories }
       deleted = false
       wasThere = true
+      return true
     },
     Effect.mapError((why) => new ConfigNotSaved({ message: `${path} could not be written: ${why}` }))
   )
@@ -83,7 +85,11 @@ export const openConfigFile = Effect.fnUntraced(function* (
     if (file.version !== 1) return
     for (const note of file.notes) yield* Effect.logWarning(`${path}: ${note}`)
     yield* save(config).pipe(
-      Effect.andThen(Effect.logInfo(`${path}: the first version's file was carried over to version 2`)),
+      Effect.andThen((saved) =>
+        saved
+          ? Effect.logInfo(`${path}: the first version's file was carried over to version 2`)
+          : Effect.logWarning(`${path}: edited while it was carried over; it is read again`)
+      ),
       Effect.catch((error) => Effect.logWarning(`the first version's file is used as it is: ${error.message}`))
     )
   })
@@ -141,7 +147,7 @@ export const inMemory = (config: RouterConfig): Effect.Effect<ConfigSource> =>
   Effect.map(SubscriptionRef.make(config), (ref) => ({
     ref,
     refresh: Effect.void,
-    save: () => Effect.void,
+    save: () => Effect.succeed(true),
     alone: (change) => change,
     problem: Effect.undefined,
     path: ":memory:"

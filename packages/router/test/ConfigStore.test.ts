@@ -14,6 +14,12 @@ const read = (path: string): string => fs.readFileSync(path, "utf8")
 const names = (store: ConfigStore["Service"]) => [...store.currentUnsafe().categories.keys()]
 const filesBeside = (path: string) => fs.readdirSync(dirname(path)).toSorted()
 
+/** As editors save: in one step. */
+const replacedByHand = (path: string, text: string): void => {
+  fs.writeFileSync(`${path}.edited`, text)
+  fs.renameSync(`${path}.edited`, path)
+}
+
 /** A name that can be read and not be replaced: the temporary file's is longer than file systems allow. */
 const tooLong = (path: string): string => join(dirname(path), "x".repeat(250))
 
@@ -185,6 +191,79 @@ describe("a hand edit", () => {
       assert.includeMembers([...onDisk.categories.keys()], ["creative", "other"])
       assert.strictEqual(onDisk.circuit.openMillis, 5)
       assert.strictEqual(store.currentUnsafe().etag, onDisk.etag)
+    })
+  )
+
+  it.effect("made while a change is under way is not lost to it, and comes before it", () =>
+    Effect.gen(function* () {
+      const { path, store } = yield* openWith('{"version": 2}')
+      let edits = 0
+      const change = {
+        name: "other",
+        // Read behind the look at the file and before the write.
+        get models() {
+          if (edits++ === 0) replacedByHand(path, withCreative)
+          return models
+        }
+      }
+      const { config } = yield* store.setCategory(change)
+      assert.strictEqual(edits, 2)
+      assert.includeMembers([...config.categories.keys()], ["creative", "other"])
+      assert.deepStrictEqual((yield* open(path)).currentUnsafe().categories, config.categories)
+      assert.deepStrictEqual(filesBeside(path), ["router_config.json"])
+    })
+  )
+
+  it.live("made while a change is written is not lost to it", () =>
+    Effect.gen(function* () {
+      const { path, store } = yield* openWith('{"version": 2}')
+      const edited = Promise.withResolvers<void>()
+      const watcher = fs.watch(dirname(path), (_, name) => {
+        if (!name?.endsWith(".tmp")) return
+        watcher.close()
+        replacedByHand(path, withCreative)
+        edited.resolve()
+      })
+      yield* store.setCategory({ name: "other", models })
+      yield* Effect.promise(() => edited.promise)
+      assert.include(read(path), "creative")
+    })
+  )
+
+  it.effect("again and again while a change is under way: the change is refused, and the last edit stays", () =>
+    Effect.gen(function* () {
+      const { path, store } = yield* openWith('{"version": 2}')
+      let edits = 0
+      const change = {
+        name: "other",
+        get models() {
+          replacedByHand(path, withCreative.replace("creative", `by-hand-${++edits}`))
+          return models
+        }
+      }
+      const error = yield* Effect.flip(store.setCategory(change))
+      assert.deepInclude(error, { _tag: "InvalidRequest", status: 412, code: "config_changed" })
+      assert.isBelow(edits, 20)
+      assert.include(read(path), `by-hand-${edits}`)
+      assert.deepStrictEqual(filesBeside(path), ["router_config.json"])
+      yield* store.setCategory({ name: "other", models })
+      assert.includeMembers(names(store), [`by-hand-${edits}`, "other"])
+    })
+  )
+
+  it.effect("that leaves an invalid file while a change is under way is not overwritten", () =>
+    Effect.gen(function* () {
+      const { path, store } = yield* openWith(withCreative)
+      const change = {
+        name: "other",
+        get models() {
+          replacedByHand(path, "{")
+          return models
+        }
+      }
+      assert.strictEqual((yield* Effect.flip(store.setCategory(change)))._tag, "ConfigFileInvalid")
+      assert.strictEqual(read(path), "{")
+      assert.deepStrictEqual(names(store).slice(4), ["creative"])
     })
   )
 
