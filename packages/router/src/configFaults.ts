@@ -68,25 +68,60 @@ export const pathText = (path: ReadonlyArray<PropertyKey>): string =>
     })
     .join("")
 
+const lineAt = (bytes: Buffer, position: number): number => bytes.toString("utf8", 0, position).split("\n").length
+
+const isObjectAt = (bytes: Buffer, start: number): boolean => bytes[start] === 0x7b
+
 /** The line of the innermost object member on the path, since that is where its owner will look. */
 const lineOf = (text: string, path: ReadonlyArray<PropertyKey>): number | undefined => {
   const bytes = Buffer.from(text)
   let found: Member | undefined
   for (const key of path) {
     const members: ReadonlyArray<Member> =
-      found === undefined || bytes[found.start] === 0x7b ? membersOf(bytes, found?.start, found?.end) : []
+      found === undefined || isObjectAt(bytes, found.start) ? membersOf(bytes, found?.start, found?.end) : []
     const next = members.findLast((member) => member.name === key)
     if (next === undefined) break
     found = next
   }
-  return found && bytes.toString("utf8", 0, found.start).split("\n").length
+  return found && lineAt(bytes, found.start)
+}
+
+const placed = (path: ReadonlyArray<PropertyKey>, what: string, line: number | undefined): string => {
+  const place = path.length === 0 ? "" : `${pathText(path)}: `
+  return `${place}${shortened(what)}${line === undefined ? "" : ` (line ${line})`}`
 }
 
 /** One fault of a field. */
-export const faultAt = (text: string, path: ReadonlyArray<PropertyKey>, what: string): string => {
-  const line = lineOf(text, path)
-  const place = path.length === 0 ? "" : `${pathText(path)}: `
-  return `${place}${shortened(what)}${line === undefined ? "" : ` (line ${line})`}`
+export const faultAt = (text: string, path: ReadonlyArray<PropertyKey>, what: string): string =>
+  placed(path, what, lineOf(text, path))
+
+/** Files have objects in objects in the one object; what is deeper is of no format. */
+const deepest = 3
+
+/**
+ * Each member whose name its object has already, with what to say of it: `JSON.parse` keeps the last one and tells
+ * nobody, and the next change would take the first one off the disk. `text` is valid JSON.
+ */
+export const doubledMembers = (text: string, what: string): ReadonlyArray<string> => {
+  const bytes = Buffer.from(text)
+  const doubled: Array<{ readonly path: ReadonlyArray<string>; readonly member: Member }> = []
+  const look = (path: ReadonlyArray<string>, start: number, end: number): void => {
+    const names = new Set<string>()
+    for (const member of membersOf(bytes, start, end)) {
+      const here = [...path, member.name]
+      if (names.has(member.name)) doubled.push({ path: here, member })
+      names.add(member.name)
+      if (here.length < deepest && isObjectAt(bytes, member.start)) look(here, member.start, member.end)
+    }
+  }
+  look([], 0, bytes.length)
+  return spelledOut(doubled, ({ member, path }) => placed(path, what, lineAt(bytes, member.start)))
+}
+
+/** The first five of what was found: a hostile file has any number. */
+const spelledOut = <A>(found: ReadonlyArray<A>, spell: (item: A) => string): ReadonlyArray<string> => {
+  const more = found.length - maximumFaults
+  return [...found.slice(0, maximumFaults).map(spell), ...(more > 0 ? [`and ${more} more`] : [])]
 }
 
 const formatIssue = SchemaIssue.makeFormatterStandardSchemaV1({
@@ -117,8 +152,6 @@ export const faultsOf = (issue: SchemaIssue.Issue): ReadonlyArray<Fault> =>
 
 /** All faults of a value at `path` of the file, the first five spelled out. */
 export const describeIssue = (text: string, path: ReadonlyArray<PropertyKey>, issue: SchemaIssue.Issue): string => {
-  const faults = faultsOf(issue)
-  const more = faults.length - maximumFaults
-  const spelled = faults.slice(0, maximumFaults).map((fault) => faultAt(text, [...path, ...fault.path], fault.what))
-  return [...spelled, ...(more > 0 ? [`and ${more} more`] : [])].join("; ")
+  const spelled = spelledOut(faultsOf(issue), (fault) => faultAt(text, [...path, ...fault.path], fault.what))
+  return spelled.join("; ")
 }

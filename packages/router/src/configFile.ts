@@ -14,7 +14,7 @@ import {
 } from "@llm-router/domain/Category"
 import { defaultCircuit, type KnownPrices, type RouterConfig } from "@llm-router/domain/RouterConfig"
 import { Result, Schema, type SchemaAST, SchemaParser } from "effect"
-import { describeIssue, faultAt, parseJson } from "./configFaults.ts"
+import { describeIssue, doubledMembers, faultAt, parseJson } from "./configFaults.ts"
 import { isFirstVersion, migrateFirstVersion } from "./configMigration.ts"
 import { pricesIn, storedPrices } from "./configPrices.ts"
 import { cleanKeywords } from "./configRepairs.ts"
@@ -170,7 +170,10 @@ const carryOver = (json: object, text: string, defaultModel: string): Result.Res
       const category = categoryOf(name, stored, categories.get(name))
       if (category !== undefined) categories.set(name, category)
     }
-    return { version: 1, categories, circuit: {}, prices: new Map<string, KnownPrices>(), notes } as const
+    const doubled = doubledMembers(text, "stands there again, and the last one counts")
+    const prices = new Map<string, KnownPrices>()
+    const lines = doubled.length === 0 ? notes : [doubled.join("; "), ...notes]
+    return { version: 1, categories, circuit: {}, prices, notes: lines } as const
   }).pipe(Result.mapError((message) => `the first version's file cannot be carried over: ${message}`))
 
 /**
@@ -192,7 +195,8 @@ export const parseConfigFile = (text: string, defaultModel: string): Result.Resu
         )
       )
     }
-    return decodeSecondVersion(json, text)
+    const doubled = doubledMembers(text, "expected once, stands there again")
+    return doubled.length === 0 ? decodeSecondVersion(json, text) : Result.fail(doubled.join("; "))
   })
 
 /** The configuration of these parts, with the ETag that its content gives it. */

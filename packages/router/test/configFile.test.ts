@@ -155,6 +155,46 @@ describe("what is refused, and the place it names", () => {
   ])("prototype: %s", (text, expected) => assert.include(faultOf(text), expected))
 })
 
+describe("a name that stands twice in one object", () => {
+  const legal = '"legal": { "models": ["a/b"] }'
+  const rows: ReadonlyArray<readonly [string, string]> = [
+    [
+      `{"version": 2, "categories": {\n${legal},\n${legal}\n}}`,
+      "categories.legal: expected once, stands there again (line 3)"
+    ],
+    ['{"version": 2,\n"prices": {},\n\n"prices": {}}', "prices: expected once, stands there again (line 4)"],
+    ['{"version": 2, "version": 2}', "version: expected once, stands there again (line 1)"],
+    [
+      '{"version": 2, "categories": {"code": {"models": ["a/b"], "mod\\u0065ls": ["c/d"]}}}',
+      "categories.code.models: expected once"
+    ],
+    ['{"version": 2, "prices": {"a/b": {"input": 1,\n"input": 2}}}', 'prices["a/b"].input: expected once'],
+    ['{"version": 2, "categories": {"__proto__": {}, "__proto__": {}}}', "categories.__proto__: expected once"],
+    // Each in the last place, where the other one is not.
+    [
+      `{"version": 2, "categories": {\n${legal}, ${legal}},\n"categories": {}}`,
+      "categories.legal: expected once, stands there again (line 2)"
+    ]
+  ]
+  it.each(rows)("is refused: %s", (text, expected) => assert.include(faultOf(text), expected))
+
+  it("is told five times at most", () => {
+    const twelve = Array.from({ length: 12 }, () => legal).join()
+    assert.match(faultOf(`{"version": 2, "categories": {${twelve}}}`), /^(categories\.legal: [^;]+; ){5}and 6 more$/)
+  })
+
+  it("in two objects is none", () => {
+    const categories = { one: custom, two: custom }
+    assert.doesNotThrow(() => parsed({ version: 2, categories }))
+  })
+
+  it("in a first version's file is told: the last one counted there too", () => {
+    const file = Result.getOrThrow(parse('{"model_mappings": {"code": ["a/b"],\n"code": ["c/d"]}}'))
+    assert.deepStrictEqual(file.categories.get("code")?.models, ["c/d"])
+    assert.deepStrictEqual(file.notes, ["model_mappings.code: stands there again, and the last one counts (line 2)"])
+  })
+})
+
 describe("the first version's file", () => {
   const firstVersion = (document: object) => parsed({ model_mappings: {}, ...document })
   const conversation =
