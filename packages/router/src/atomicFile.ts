@@ -2,12 +2,14 @@
  * Files that survive a kill -9 and a power cut: a reader sees the old content or the new, never a part.
  */
 import { randomUUID } from "node:crypto"
-import { readFileSync, renameSync } from "node:fs"
+import { constants, readFileSync, renameSync, type Stats, statSync } from "node:fs"
 import * as fs from "node:fs/promises"
 import { hostname } from "node:os"
 import { basename, dirname, join, resolve } from "node:path"
 import { Duration, Effect, Predicate, Schedule } from "effect"
 import { makeDirectory } from "./makeDirectory.ts"
+
+export const mebibyte = 1024 * 1024
 
 /** What is at a path: an absent file is a state of its own, an unreadable one says why. */
 export type Observed =
@@ -37,13 +39,30 @@ const observedFailure = (error: unknown): Observed => {
   return { _tag: "Unreadable", message: notText ? "it is not UTF-8 text" : messageOf(error) }
 }
 
-/** Reads the whole file; it never fails, since every outcome is one that the caller tells its user. */
-export const observe = (path: string): Effect.Effect<Observed> =>
-  Effect.promise(() => fs.readFile(path).then(textIn).catch(observedFailure))
+/** A pipe would never end, and a huge file would take the memory: what is odd is not opened. */
+const refuseOdd = (found: Stats, mostBytes: number): void => {
+  if (!found.isFile()) throw new Error("it is not a file")
+  if (found.size > mostBytes) throw new Error(`it is larger than ${mostBytes / mebibyte} MiB`)
+}
 
-const observeNow = (path: string): Observed => {
+/** Nor is a pipe waited for that came since the look. */
+const reading = { flag: constants.O_RDONLY | constants.O_NONBLOCK }
+
+/** Reads the whole file, of at most so many bytes; it never fails, since every outcome is one that the caller tells its user. */
+export const observe = (path: string, mostBytes: number): Effect.Effect<Observed> =>
+  Effect.promise(async () => {
+    try {
+      refuseOdd(await fs.stat(path), mostBytes)
+      return textIn(await fs.readFile(path, reading))
+    } catch (error) {
+      return observedFailure(error)
+    }
+  })
+
+const observeNow = (path: string, mostBytes: number): Observed => {
   try {
-    return textIn(readFileSync(path))
+    refuseOdd(statSync(path), mostBytes)
+    return textIn(readFileSync(path, reading))
   } catch (error) {
     return observedFailure(error)
   }
@@ -128,8 +147,16 @@ export const replaceFile = (path: string, text: string): Effect.Effect<void, str
   Effect.tryPromise({ try: () => replace(path, text, () => true), catch: messageOf })
 
 /** The same, unless somebody else changed the file since it was `seen`: then it is false, and the file is left. */
-export const replaceUnchanged = (path: string, seen: Observed, text: string): Effect.Effect<boolean, string> =>
-  Effect.tryPromise({ try: () => replace(path, text, () => sameObserved(observeNow(path), seen)), catch: messageOf })
+export const replaceUnchanged = (
+  path: string,
+  seen: Observed,
+  text: string,
+  mostBytes: number
+): Effect.Effect<boolean, string> =>
+  Effect.tryPromise({
+    try: () => replace(path, text, () => sameObserved(observeNow(path, mostBytes), seen)),
+    catch: messageOf
+  })
 
 const copyBeside = async (path: string, suffix: string, number: number): Promise<string> => {
   const copy = number === 1 ? `${path}${suffix}` : `${path}${suffix}.${number}`

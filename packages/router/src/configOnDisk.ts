@@ -4,9 +4,18 @@
  */
 import { builtinCategoryNames } from "@llm-router/domain/builtinCategories"
 import type { RouterConfig } from "@llm-router/domain/RouterConfig"
-import { ConfigFileInvalid, ConfigNotSaved } from "@llm-router/domain/RouterError"
+import { ConfigFileInvalid, ConfigNotSaved, InvalidRequest } from "@llm-router/domain/RouterError"
 import { Effect, Result, SubscriptionRef } from "effect"
-import { alone, backUp, observe, type Observed, removeLeftovers, replaceUnchanged, sameObserved } from "./atomicFile.ts"
+import {
+  alone,
+  backUp,
+  mebibyte,
+  observe,
+  type Observed,
+  removeLeftovers,
+  replaceUnchanged,
+  sameObserved
+} from "./atomicFile.ts"
 import {
   type CircuitOverrides,
   configOf,
@@ -30,7 +39,7 @@ export interface ConfigSource {
   /** Takes over what was edited by hand; fails when that is invalid, and then the old one stays in force. */
   readonly refresh: Effect.Effect<void, ConfigFileInvalid>
   /** False when the file is not what it was at the last look: it was edited since, and the edit stays. */
-  readonly save: (config: RouterConfig) => Effect.Effect<boolean, ConfigNotSaved>
+  readonly save: (config: RouterConfig) => Effect.Effect<boolean, ConfigNotSaved | InvalidRequest>
   /** Runs a change, of which these are parts, while no other router changes the file. */
   readonly alone: <A, E>(change: Effect.Effect<A, E>) => Effect.Effect<A, E>
   /** Why what is on disk is not what is in force. */
@@ -39,6 +48,18 @@ export interface ConfigSource {
 }
 
 const backupSuffix = ".v1.bak"
+
+/** A thousand categories with fifty keywords each take one; every look at the file reads all of it. */
+const mostMebibytes = 8
+const mostBytes = mostMebibytes * mebibyte
+
+/** What would not be read again is not written. */
+const tooLarge = new InvalidRequest({
+  message: `The configuration would take more than ${mostMebibytes} MiB, the most that its file may have.`,
+  param: null,
+  code: "invalid_category",
+  status: 400
+})
 
 /** What a look at the file means. */
 const readingOf = (seen: Observed, defaultModel: string): Result.Result<ParsedFile, string> => {
@@ -54,7 +75,7 @@ export const openConfigFile = Effect.fnUntraced(function* (
   const invalid = (why: string) => new ConfigFileInvalid({ path, message: `${path}: ${why}` })
 
   yield* removeLeftovers(path)
-  let seen = yield* observe(path)
+  let seen = yield* observe(path, mostBytes)
   let file = yield* Effect.fromResult(readingOf(seen, defaultModel)).pipe(Effect.mapError(invalid))
   /** Why the content last seen is not in force; a deleted file is a problem that a change mends. */
   let fault: ConfigFileInvalid | undefined
@@ -63,22 +84,27 @@ export const openConfigFile = Effect.fnUntraced(function* (
   let wasThere = seen._tag === "Text"
   const ref = yield* SubscriptionRef.make(configOf(file, options.circuit))
 
-  const save = Effect.fnUntraced(
-    function* (config: RouterConfig) {
+  const write = Effect.fnUntraced(
+    function* (text: string) {
       if (file.version === 1 && seen._tag === "Text") {
         const backup = yield* backUp(path, backupSuffix)
         yield* Effect.logInfo(`${path}: the first version's file was kept as ${backup}`)
       }
-      const text = serialize(config, file.circuit)
-      if (!(yield* replaceUnchanged(path, seen, text))) return false
-      seen = { _tag: "Text", text }
-      file = { ...file, version: 2, categories: config.categories }
-      deleted = false
-      wasThere = true
-      return true
+      return yield* replaceUnchanged(path, seen, text, mostBytes)
     },
     Effect.mapError((why) => new ConfigNotSaved({ message: `${path} could not be written: ${why}` }))
   )
+
+  const save = Effect.fnUntraced(function* (config: RouterConfig) {
+    const text = serialize(config, file.circuit)
+    if (Buffer.byteLength(text) > mostBytes) return yield* tooLarge
+    if (!(yield* write(text))) return false
+    seen = { _tag: "Text", text }
+    file = { ...file, version: 2, categories: config.categories }
+    deleted = false
+    wasThere = true
+    return true
+  })
 
   /** The configuration is in force either way: a first version's file on a read-only disk works as before. */
   const carryOver = Effect.fnUntraced(function* (config: RouterConfig) {
@@ -107,7 +133,7 @@ export const openConfigFile = Effect.fnUntraced(function* (
   })
 
   const refresh = Effect.gen(function* () {
-    const now = yield* observe(path)
+    const now = yield* observe(path, mostBytes)
     if (sameObserved(now, seen)) return fault === undefined ? undefined : yield* fault
     seen = now
     if (now._tag === "Absent") {

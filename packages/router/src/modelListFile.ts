@@ -3,8 +3,7 @@
  */
 import { decimalOf, type PicoDollars, picoDollarsOf } from "@llm-router/domain/Money"
 import { Effect, Result, Schema, SchemaParser } from "effect"
-import { stat } from "node:fs/promises"
-import { observe, removeLeftovers, replaceFile } from "./atomicFile.ts"
+import { mebibyte, observe, removeLeftovers, replaceFile } from "./atomicFile.ts"
 import type { ModelFacts } from "./ModelCatalogue.ts"
 
 /** A model list as it was at some time. */
@@ -14,7 +13,7 @@ export interface ModelListSnapshot {
 }
 
 /** Twenty thousand models, the most that are read, take less. */
-const mostBytes = 16 * 1024 * 1024
+const mostBytes = 16 * mebibyte
 
 const amountOf = (price: string): PicoDollars | undefined => {
   const amount = picoDollarsOf(price)
@@ -61,19 +60,8 @@ const storedOf = (id: string, facts: ModelFacts): StoredModel => ({
   ...(facts.outputPrice === undefined ? {} : { completion: decimalOf(facts.outputPrice) })
 })
 
-// A pipe would never end, and a huge file would take the memory: what is odd is not opened.
-const oddity = (path: string): Effect.Effect<string | undefined> =>
-  Effect.promise(() =>
-    stat(path).then(
-      (found) => (!found.isFile() ? "it is not a file" : found.size > mostBytes ? "it is too large" : undefined),
-      () => undefined
-    )
-  )
-
 const read = Effect.fnUntraced(function* (path: string) {
-  const odd = yield* oddity(path)
-  if (odd !== undefined) return yield* Effect.fail(odd)
-  const seen = yield* observe(path)
+  const seen = yield* observe(path, mostBytes)
   if (seen._tag === "Absent") return undefined
   if (seen._tag === "Unreadable") return yield* Effect.fail(seen.message)
   const list = decodeList(seen.text)

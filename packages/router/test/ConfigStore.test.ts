@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process"
 import * as fs from "node:fs"
 import { dirname, join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
@@ -22,6 +23,23 @@ const replacedByHand = (path: string, text: string): void => {
 
 /** A name that can be read and not be replaced: the temporary file's is longer than file systems allow. */
 const tooLong = (path: string): string => join(dirname(path), "x".repeat(250))
+
+/** What can be read neither at start nor later. */
+const odd: ReadonlyArray<{ readonly name: string; readonly why: string; readonly make: (path: string) => void }> = [
+  {
+    name: "what is not text",
+    why: "it is not UTF-8 text",
+    make: (path) => fs.writeFileSync(path, Buffer.from([0x7b, 0xff, 0x7d]))
+  },
+  { name: "a directory", why: "it is not a file", make: (path) => fs.mkdirSync(path) },
+  { name: "a pipe", why: "it is not a file", make: (path) => void execFileSync("mkfifo", [path]) },
+  { name: "a device", why: "it is not a file", make: (path) => fs.symlinkSync("/dev/zero", path) },
+  {
+    name: "what is too large",
+    why: "it is larger than 8 MiB",
+    make: (path) => fs.writeFileSync(path, `{"version": 2}${" ".repeat(8 * 1024 * 1024)}`)
+  }
+]
 
 describe("start", () => {
   it.effect("a missing file means the defaults, and is not made before the first change", () =>
@@ -81,14 +99,14 @@ describe("start", () => {
     })
   )
 
-  it.effect("stops at a file that is not text or cannot be read", () =>
+  it.effect.each(odd)("stops at $name and leaves it as it is", ({ make, why }) =>
     Effect.gen(function* () {
       const path = yield* newPath
-      fs.writeFileSync(path, Buffer.from([0x7b, 0xff, 0x7d]))
-      assert.include((yield* Effect.flip(open(path))).message, "not UTF-8")
-      fs.rmSync(path)
-      fs.mkdirSync(path)
-      assert.include((yield* Effect.flip(open(path))).message, "cannot be read: EISDIR")
+      make(path)
+      const error = yield* Effect.flip(open(path))
+      assert.strictEqual(error._tag, "ConfigFileInvalid")
+      assert.strictEqual(error.message, `${path}: cannot be read: ${why}`)
+      assert.deepStrictEqual(filesBeside(path), ["router_config.json"])
     })
   )
 
@@ -179,6 +197,37 @@ describe("a hand edit", () => {
       yield* nextLook(store, (problem) => problem === undefined)
       yield* store.setCategory({ name: "other", models })
       assert.includeMembers(names(store), ["creative", "other"])
+    })
+  )
+
+  it.effect.each(odd)("that puts $name there is refused like an invalid file, until it is mended", ({ make, why }) =>
+    Effect.gen(function* () {
+      const { path, store } = yield* openWith(withCreative)
+      fs.rmSync(path)
+      make(path)
+      yield* nextLook(store, (problem) => problem === `${path}: cannot be read: ${why}`)
+      assert.strictEqual((yield* Effect.flip(store.setCategory({ name: "other", models })))._tag, "ConfigFileInvalid")
+      assert.include(names(store), "creative")
+      fs.rmSync(path, { recursive: true })
+      fs.writeFileSync(path, withCreative)
+      yield* nextLook(store, (problem) => problem === undefined)
+      yield* store.setCategory({ name: "other", models })
+    })
+  )
+
+  it.effect.each(odd)("that puts $name there while a change is under way is not overwritten", ({ make, why }) =>
+    Effect.gen(function* () {
+      const { path, store } = yield* openWith(withCreative)
+      const change = {
+        name: "other",
+        get models() {
+          fs.rmSync(path)
+          make(path)
+          return models
+        }
+      }
+      const error = yield* Effect.flip(store.setCategory(change))
+      assert.strictEqual(error.message, `${path}: cannot be read: ${why}`)
     })
   )
 
@@ -395,6 +444,21 @@ describe("changes", () => {
       const error = yield* Effect.flip(store.setCategory({ name: "other", models }))
       assert.strictEqual(error._tag, "ConfigNotSaved")
       assert.include(error.message, "ENAMETOOLONG")
+      assert.notInclude(names(store), "other")
+    })
+  )
+
+  it.effect("that would make the file larger than is read are refused, and the file is left", () =>
+    Effect.gen(function* () {
+      const keywords = Array.from({ length: 200 }, (_, at) => `${at}`.padStart(100, "k"))
+      const categories = Object.fromEntries(Array.from({ length: 400 }, (_, at) => [`c${at}`, { models, keywords }]))
+      // As one line it is short enough; as it is written it is not.
+      const { path, store } = yield* openWith(JSON.stringify({ version: 2, categories }))
+      const before = read(path)
+      const error = yield* Effect.flip(store.setCategory({ name: "other", models }))
+      assert.deepInclude(error, { _tag: "InvalidRequest", status: 400, code: "invalid_category", param: null })
+      assert.include(error.message, "8 MiB")
+      assert.isTrue(read(path) === before)
       assert.notInclude(names(store), "other")
     })
   )
