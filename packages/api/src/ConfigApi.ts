@@ -1,5 +1,13 @@
 /** What operators call: categories, chains and circuits. */
-import { CategoryName, Description, Examples, Keywords, Models } from "@llm-router/domain/Category"
+import {
+  CategoryName,
+  Description,
+  Examples,
+  Keywords,
+  Models,
+  mostCategories,
+  mostExampleCharacters
+} from "@llm-router/domain/Category"
 import { Schema } from "effect"
 import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { AdminAccess } from "./Authorization.ts"
@@ -105,7 +113,9 @@ export class ConfigApi extends HttpApiGroup.make("config")
     }).annotateMerge(
       OpenApi.annotations({
         summary: "Add (201) or change (200) a category",
-        description: "A new category needs `models`. A change keeps what it leaves out as it is stored."
+        description:
+          "A new category needs `models`. A change keeps what it leaves out as it is stored. There may be " +
+          `${mostCategories} categories beside the built-in ones, with ${mostExampleCharacters} characters of examples in all.`
       })
     ),
     HttpApiEndpoint.post("setModels", "/config/model-mapping", {

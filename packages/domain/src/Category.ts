@@ -67,6 +67,9 @@ export const Examples = Schema.Array(
 /** Of all categories together, in characters: it bounds what the configuration holds and what its heads cost to train. */
 export const mostExampleCharacters = 1_000_000
 
+/** Beside the built-in ones. It bounds what a change of the configuration costs. */
+export const mostCategories = 2000
+
 export interface Category {
   readonly name: string
   readonly models: Models

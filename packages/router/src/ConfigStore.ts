@@ -18,7 +18,8 @@ import {
   SubscriptionRef
 } from "effect"
 import { faultsOf, pathText } from "./configFaults.ts"
-import { cleanExamples, configOf, configWith, emptyFile, examplesRule, overfullCategory } from "./configFile.ts"
+import { areTooMany, countRule, examplesRule, overfullCategory } from "./configBounds.ts"
+import { cleanExamples, configOf, configWith, emptyFile } from "./configFile.ts"
 import { cleanKeywords } from "./configRepairs.ts"
 import { type ConfigFileOptions, type ConfigSource, inMemory, openConfigFile } from "./configOnDisk.ts"
 
@@ -214,6 +215,7 @@ const storeOf = (source: ConfigSource, lock: Semaphore.Semaphore): ConfigStore["
             examples: input.examples ?? stored?.examples ?? []
           })
           const edit = withCategory(config, category)
+          if (edit.created && areTooMany(edit.categories.keys())) return yield* invalidCategory("name", countRule)
           if (overfullCategory(edit.categories.values()) === undefined) return edit
           return yield* invalidCategory("examples", examplesRule)
         })

@@ -95,6 +95,12 @@ const placed = (path: ReadonlyArray<PropertyKey>, what: string, line: number | u
 export const faultAt = (text: string, path: ReadonlyArray<PropertyKey>, what: string): string =>
   placed(path, what, lineOf(text, path))
 
+/** The first five of what was found, spelled out: a file may have any number, and each is looked for in its text. */
+export const spelledOut = <A>(found: ReadonlyArray<A>, spell: (item: A) => string): ReadonlyArray<string> => {
+  const more = found.length - maximumFaults
+  return [...found.slice(0, maximumFaults).map(spell), ...(more > 0 ? [`and ${more} more`] : [])]
+}
+
 /** Files have objects in objects in the one object; what is deeper is of no format. */
 const deepest = 3
 
@@ -116,12 +122,6 @@ export const doubledMembers = (text: string, what: string): ReadonlyArray<string
   }
   look([], 0, bytes.length)
   return spelledOut(doubled, ({ member, path }) => placed(path, what, lineAt(bytes, member.start)))
-}
-
-/** The first five of what was found: a hostile file has any number. */
-const spelledOut = <A>(found: ReadonlyArray<A>, spell: (item: A) => string): ReadonlyArray<string> => {
-  const more = found.length - maximumFaults
-  return [...found.slice(0, maximumFaults).map(spell), ...(more > 0 ? [`and ${more} more`] : [])]
 }
 
 const formatIssue = SchemaIssue.makeFormatterStandardSchemaV1({

@@ -3,18 +3,11 @@
  */
 import { createHash } from "node:crypto"
 import { builtinCategories, builtinCategoryNames } from "@llm-router/domain/builtinCategories"
-import {
-  type Category,
-  Description,
-  Examples,
-  isCategoryName,
-  Keywords,
-  Models,
-  mostExampleCharacters
-} from "@llm-router/domain/Category"
+import { type Category, Description, Examples, isCategoryName, Keywords, Models } from "@llm-router/domain/Category"
 import { defaultCircuit, type KnownPrices, type RouterConfig } from "@llm-router/domain/RouterConfig"
 import { Result, Schema, type SchemaAST, SchemaParser } from "effect"
-import { describeIssue, doubledMembers, faultAt, parseJson } from "./configFaults.ts"
+import { areTooMany, countRule, examplesRule, overfullCategory } from "./configBounds.ts"
+import { describeIssue, doubledMembers, faultAt, parseJson, spelledOut } from "./configFaults.ts"
 import { isFirstVersion, migrateFirstVersion } from "./configMigration.ts"
 import { pricesIn, storedPrices } from "./configPrices.ts"
 import { cleanKeywords } from "./configRepairs.ts"
@@ -77,18 +70,6 @@ export const cleanExamples = (examples: ReadonlyArray<string>): Pick<Category, "
   return unique.size === 0 ? {} : { examples: [...unique] }
 }
 
-/** The category whose examples are too much for what all may hold together. */
-export const overfullCategory = (categories: Iterable<Category>): string | undefined => {
-  let characters = 0
-  for (const { examples = [], name } of categories) {
-    for (const { length } of examples) characters += length
-    if (characters > mostExampleCharacters) return name
-  }
-  return undefined
-}
-
-export const examplesRule = `expected at most ${mostExampleCharacters} characters of examples in all categories together`
-
 /** As their owner would have stored them: some default lists name a word twice, in English and in French. */
 const builtinByName: ReadonlyMap<string, Category> = new Map(
   builtinCategories.map((category) => [category.name, { ...category, keywords: cleanKeywords(category.keywords) }])
@@ -126,27 +107,30 @@ const resolveCategories = (
   entries: ReadonlyArray<readonly [string, unknown]>,
   text: string
 ): Result.Result<ReadonlyMap<string, Category>, string> => {
+  if (areTooMany(entries.map(([name]) => name))) return Result.fail(faultAt(text, ["categories"], countRule))
   const categories = new Map(emptyFile.categories)
-  const faults: Array<string> = []
+  const faults: Array<() => string> = []
   for (const [name, value] of entries) {
     const path = ["categories", name]
     const stored = decodeStoredCategory(value)
     if (!isCategoryName(name)) {
-      faults.push(faultAt(text, path, nameRule))
+      faults.push(() => faultAt(text, path, nameRule))
     } else if (Result.isFailure(stored)) {
-      faults.push(describeIssue(text, path, stored.failure))
+      faults.push(() => describeIssue(text, path, stored.failure))
     } else {
       const category = categoryOf(name, stored.success, categories.get(name))
       if (category === undefined) {
-        faults.push(faultAt(text, [...path, "models"], "missing: only a built-in category has its own"))
+        faults.push(() => faultAt(text, [...path, "models"], "missing: only a built-in category has its own"))
       } else {
         categories.set(name, category)
       }
     }
   }
   const overfull = overfullCategory(categories.values())
-  if (overfull !== undefined) faults.push(faultAt(text, ["categories", overfull, "examples"], examplesRule))
-  return faults.length === 0 ? Result.succeed(categories) : Result.fail(faults.join("; "))
+  if (overfull !== undefined) faults.push(() => faultAt(text, ["categories", overfull, "examples"], examplesRule))
+  return faults.length === 0
+    ? Result.succeed(categories)
+    : Result.fail(spelledOut(faults, (spell) => spell()).join("; "))
 }
 
 const decodeSecondVersion = (json: object, text: string): Result.Result<ParsedFile, string> =>

@@ -5,6 +5,7 @@
 import { builtinCategoryNames } from "@llm-router/domain/builtinCategories"
 import { isCategoryName, type Models } from "@llm-router/domain/Category"
 import { Result, Schema, type SchemaIssue, SchemaParser } from "effect"
+import { areTooMany, countRule } from "./configBounds.ts"
 import { describeIssue, faultAt } from "./configFaults.ts"
 import { type GivenList, repairedDescription, repairedKeywords, repairedModels } from "./configRepairs.ts"
 
@@ -126,6 +127,12 @@ export const migrateFirstVersion = (
     const keywords = yield* section(json, "keywords", decodeStrings, text)
     const customs = yield* section(json, "custom_categories", decodeCustom, text)
 
+    const names = [...new Set([...customs.keys(), ...mappings.keys(), ...keywords.keys()])]
+    if (areTooMany(names)) {
+      const sizes = { model_mappings: mappings.size, keywords: keywords.size, custom_categories: customs.size }
+      const largest = knownKeys.toSorted((left, right) => sizes[right] - sizes[left]).slice(0, 1)
+      return yield* Result.fail(faultAt(text, largest, countRule))
+    }
     const repairs: Array<string> = []
     const modelsOf = (name: string): Models | undefined => {
       const own = customs.get(name)?.models ?? undefined
@@ -156,7 +163,6 @@ export const migrateFirstVersion = (
       repairs.push(...notes)
       return value
     }
-    const names = [...new Set([...customs.keys(), ...mappings.keys(), ...keywords.keys()])]
     const renamed = renamedFrom(names)
     const entries = names.map((name) => {
       const models = modelsOf(name)

@@ -5,7 +5,7 @@ import { isModelId } from "@llm-router/domain/Category"
 import { dollarsOf, type PicoDollars, picoDollarsOf } from "@llm-router/domain/Money"
 import type { KnownPrices } from "@llm-router/domain/RouterConfig"
 import { Result, Schema, type SchemaAST, SchemaParser } from "effect"
-import { describeIssue, faultAt } from "./configFaults.ts"
+import { describeIssue, faultAt, spelledOut } from "./configFaults.ts"
 
 /** USD per 1M tokens, as the file has it. */
 interface StoredPrices {
@@ -50,18 +50,18 @@ export const pricesIn = (section: object, text: string): Result.Result<ReadonlyM
   if (entries.length > mostModels)
     return Result.fail(faultAt(text, ["prices"], `expected at most ${mostModels} models`))
   const prices = new Map<string, KnownPrices>()
-  const faults: Array<string> = []
+  const faults: Array<() => string> = []
   for (const [model, value] of entries) {
     const decoded = decodePrices(value)
     if (!isModelId(model)) {
-      faults.push(faultAt(text, ["prices", model], "expected a model id of the form provider/model"))
+      faults.push(() => faultAt(text, ["prices", model], "expected a model id of the form provider/model"))
     } else if (Result.isFailure(decoded)) {
-      faults.push(describeIssue(text, ["prices", model], decoded.failure))
+      faults.push(() => describeIssue(text, ["prices", model], decoded.failure))
     } else {
       prices.set(model, knownOf(decoded.success))
     }
   }
-  return faults.length === 0 ? Result.succeed(prices) : Result.fail(faults.slice(0, 5).join("; "))
+  return faults.length === 0 ? Result.succeed(prices) : Result.fail(spelledOut(faults, (spell) => spell()).join("; "))
 }
 
 // At most 13 digits: any number of so few is written as it was read.

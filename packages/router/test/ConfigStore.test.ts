@@ -438,6 +438,21 @@ describe("changes", () => {
     }).pipe(Effect.provide(ConfigStore.layerMemory()))
   )
 
+  it.effect("that would make more than 2,000 categories beside the built-in ones are refused", () => {
+    const added = Array.from({ length: 2000 }, (_, at) => [`c${at}`, { models }] as const)
+    const text = JSON.stringify({ version: 2, categories: Object.fromEntries(added) })
+    return Effect.gen(function* () {
+      const { store } = yield* openWith(text)
+      const error = yield* Effect.flip(store.setCategory({ name: "other", models }))
+      assert.deepInclude(error, { status: 400, code: "invalid_category", param: "name" })
+      assert.strictEqual(error.message, "name: expected at most 2000 categories beside the built-in ones")
+      yield* store.setCategory({ name: "c0", models: ["a/b"] })
+      yield* store.setModels("code", ["a/b"])
+      yield* store.deleteCategory("c0")
+      yield* store.setCategory({ name: "other", models })
+    })
+  })
+
   it.effect("that cannot be written are not in force", () =>
     Effect.gen(function* () {
       const store = yield* open(tooLong(yield* newPath))

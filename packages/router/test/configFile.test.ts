@@ -148,6 +148,24 @@ describe("what is refused, and the place it names", () => {
     )
   })
 
+  const named = <A>(count: number, value: A) =>
+    Object.fromEntries(Array.from({ length: count }, (_, at) => [`c${at}`, value] as const))
+
+  it("more than 2,000 categories beside the built-in ones", () => {
+    const models = ["a/b"]
+    const { categories } = parsed({ version: 2, categories: { ...named(2000, { models }), code: { models } } })
+    assert.strictEqual(categories.size, 2000 + builtinCategories.length)
+    assert.strictEqual(
+      faultOfDocument({ version: 2, categories: named(2001, { models }) }),
+      "categories: expected at most 2000 categories beside the built-in ones (line 3)"
+    )
+  })
+
+  it("a fault in each of many categories, of which the first five are told", () => {
+    const fault = faultOfDocument({ version: 2, categories: named(2000, { models: ["x"] }) })
+    assert.match(fault, /^(categories\.c\d+\.models\[0\]: [^;]+; ){5}and 1995 more$/)
+  })
+
   it.each([
     ['{"version":2,"categories":{"__proto__":{"models":["a/b"]}}}', "categories.__proto__: expected a category name"],
     ['{"version":2,"__proto__":{}}', "__proto__: unknown key"],
@@ -334,5 +352,13 @@ describe("the first version's file", () => {
     assert.include(fault, expected)
     assert.match(fault, /\(line \d+\)/)
     assert.include(fault, "the first version's file cannot be carried over")
+  })
+
+  it("refuses more than 2,000 categories, by the section that has most", () => {
+    const keywords = Object.fromEntries(Array.from({ length: 2001 }, (_, at) => [`c${at}`, []]))
+    assert.include(
+      faultOfDocument({ model_mappings: { code: ["a/b"] }, keywords }),
+      "keywords: expected at most 2000 categories beside the built-in ones (line 7)"
+    )
   })
 })

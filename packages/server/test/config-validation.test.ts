@@ -1,4 +1,6 @@
 /** What a change of the configuration must not be, and which field its refusal names. */
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { getJson, postJson, testServer, withServer } from "./harness.ts"
@@ -145,6 +147,21 @@ it.live("a field that must be there is called required", () =>
     assert.strictEqual(yield* without("/config/model-mapping", { category: "code" }), "models is required.")
     assert.include(yield* without("/config/category", { name: "fine" }), "models: required for a new category")
   }).pipe(withServer())
+)
+
+it.live("one category more than 2,000 of one's own is refused", () =>
+  Effect.gen(function* () {
+    const { json, status } = yield* postJson("/config/category", category({}))
+    assert.strictEqual(status, 400)
+    assert.strictEqual(json.error.param, "name")
+    assert.include(json.error.message, "at most 2000 categories")
+    assert.strictEqual((yield* postJson("/config/category", { ...category({}), name: "c0" })).status, 200)
+  }).pipe(
+    withServer({}, (directory) => {
+      const categories = Object.fromEntries(Array.from({ length: 2000 }, (_, at) => [`c${at}`, { models }]))
+      writeFileSync(join(directory, "router_config.json"), JSON.stringify({ version: 2, categories }))
+    })
+  )
 )
 
 describe("what is just within the bounds is taken", () => {
