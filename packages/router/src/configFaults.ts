@@ -2,7 +2,7 @@
  * What is wrong with a configuration file, in words that name the place: line and column of a syntax error,
  * path and line of a field.
  */
-import { membersOf } from "@llm-router/domain/jsonScan"
+import { JsonScan, membersOf } from "@llm-router/domain/jsonScan"
 import type { Member } from "@llm-router/domain/jsonSpans"
 import { Result, SchemaIssue } from "effect"
 
@@ -45,10 +45,21 @@ const positionOf = (text: string, message: string): number => {
   return low
 }
 
+/** No format has more; whoever walks a value, or writes it in a message, comes to an end. */
+const mostLevels = 64
+
+const isTooDeep = (text: string): boolean => {
+  const any = Number.POSITIVE_INFINITY
+  return new JsonScan({ depth: mostLevels, nodes: any, members: any }).exceededBy(Buffer.from(text)) !== undefined
+}
+
 /** The JSON value of the text, or why it is not JSON, with line and column. */
 export const parseJson = (text: string): Result.Result<unknown, string> => {
   const message = parseErrorOf(text)
   if (message === undefined) {
+    if (isTooDeep(text)) {
+      return Result.fail(`expected at most ${mostLevels} levels of objects and lists in one another`)
+    }
     const value: unknown = JSON.parse(text)
     return Result.succeed(value)
   }

@@ -6,7 +6,7 @@ import { builtinCategoryNames } from "@llm-router/domain/builtinCategories"
 import { isCategoryName, type Models } from "@llm-router/domain/Category"
 import { Result, Schema, type SchemaIssue, SchemaParser } from "effect"
 import { areTooMany, countRule } from "./configBounds.ts"
-import { describeIssue, faultAt } from "./configFaults.ts"
+import { describeIssue, faultAt, spelledOut } from "./configFaults.ts"
 import { type GivenList, repairedDescription, repairedKeywords, repairedModels } from "./configRepairs.ts"
 
 interface CarriedOver {
@@ -176,9 +176,10 @@ export const migrateFirstVersion = (
       return [renamed.get(name) ?? name, category] as const
     })
     const known: ReadonlySet<string> = new Set(knownKeys)
-    const notes = Object.keys(json)
-      .filter((key) => !known.has(key))
-      .map((key) => `${JSON.stringify(key)} of the first version's file means nothing here and was left out`)
+    const notes = spelledOut(
+      Object.keys(json).filter((key) => !known.has(key)),
+      (key) => `${JSON.stringify(key)} of the first version's file means nothing here and was left out`
+    )
     const renamings = [...renamed].map(([name, now]) => `the category ${JSON.stringify(name)} is called ${now} now`)
     return { entries, notes: [...notes, ...repairs, ...renamings] }
   })

@@ -161,6 +161,13 @@ describe("what is refused, and the place it names", () => {
     )
   })
 
+  it.each(["version", "categories", "model_mappings"])("nesting without end, in %s", (name) => {
+    assert.strictEqual(
+      faultOf(`{"${name}": ${"[".repeat(100_000)}${"]".repeat(100_000)}}`),
+      "expected at most 64 levels of objects and lists in one another"
+    )
+  })
+
   it("a fault in each of many categories, of which the first five are told", () => {
     const fault = faultOfDocument({ version: 2, categories: named(2000, { models: ["x"] }) })
     assert.match(fault, /^(categories\.c\d+\.models\[0\]: [^;]+; ){5}and 1995 more$/)
@@ -336,6 +343,8 @@ describe("the first version's file", () => {
 
   it("notes the keys that mean nothing here", () => {
     assert.match(firstVersion({ theme: "dark" }).notes.join(), /"theme" of the first version's file/)
+    const many = Object.fromEntries(Array.from({ length: 1000 }, (_, at) => [`k${at}`, 1]))
+    assert.strictEqual(firstVersion(many).notes.length, 6)
   })
 
   it.each([
