@@ -46,7 +46,7 @@ export interface JsonLimits {
  */
 export const requestLimits: JsonLimits = { depth: 256, nodes: 500_000, members: 1_000, shapes: 10_000 }
 
-const noLimits: JsonLimits = {
+export const noLimits: JsonLimits = {
   depth: Number.POSITIVE_INFINITY,
   nodes: Number.POSITIVE_INFINITY,
   members: Number.POSITIVE_INFINITY,

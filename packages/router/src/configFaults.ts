@@ -2,7 +2,7 @@
  * What is wrong with a configuration file, in words that name the place: line and column of a syntax error,
  * path and line of a field.
  */
-import { JsonScan, membersOf } from "@llm-router/domain/jsonScan"
+import { JsonScan, membersOf, noLimits } from "@llm-router/domain/jsonScan"
 import type { Member } from "@llm-router/domain/jsonSpans"
 import { Result, SchemaIssue } from "effect"
 
@@ -49,8 +49,7 @@ const positionOf = (text: string, message: string): number => {
 const mostLevels = 64
 
 const isTooDeep = (text: string): boolean => {
-  const any = Number.POSITIVE_INFINITY
-  return new JsonScan({ depth: mostLevels, nodes: any, members: any }).exceededBy(Buffer.from(text)) !== undefined
+  return new JsonScan({ ...noLimits, depth: mostLevels }).exceededBy(Buffer.from(text)) !== undefined
 }
 
 /** The JSON value of the text, or why it is not JSON, with line and column. */
