@@ -141,22 +141,57 @@ describe("a category that serves a kind", () => {
 describe("scored keywords", () => {
   const config = configOf(
     custom("law", "contract, lawsuit, clause, court"),
-    custom("cooking", "recipe, bake, simmer, court"),
-    custom("redac", "rédiger, rédigez, story")
+    custom("cooking", "recipe, bake, simmer, court, sandwich"),
+    custom("redac", "rédiger, rédigez, story, poème, movie")
   )
   const said = (text: string) => classifyByKeywords(config, text)?.category
 
   it.each([
-    ["the contracted parties", "law"],
     ["two recipes for bread", "cooking"],
-    ["it simmered for hours", "cooking"],
+    ["RECIPES of old", "cooking"],
     ["REDIGEZ un mot", "redac"],
     ["stories of old", "redac"],
+    ["des poèmes", "redac"],
+    ["funny movies", "redac"],
+    ["three sandwiches", "cooking"],
+    ["the contracted parties", undefined],
+    ["it simmered for hours", undefined],
+    ["il rédige", undefined],
     ["a contractor's van", undefined],
     ["the courtesy of it", undefined]
-  ])("find other forms of a word, and no other word: %s", (text, category) => {
+  ])("find plurals of a word, and no other word: %s", (text, category) => {
     const found = said(text)
     expect(found === "law" || found === "cooking" || found === "redac" ? found : undefined).toBe(category)
+  })
+
+  it.each([
+    ["entrée", "quelle est la différence entre TCP et UDP"],
+    ["training", "the train is late"],
+    ["evening", "even so"],
+    ["pensée", "je pense donc je suis"],
+    ["marketing", "the market is open"],
+    ["parking", "a park in town"],
+    ["jeans", "Jean is late"],
+    ["herring", "Herr Meyer"],
+    ["lens", "len of a list"],
+    ["windows", "the window is open"],
+    ["new", "news of the day"],
+    ["poems", "one poem"],
+    ["status", "statu quo"],
+    ["clas", "a class of them"]
+  ])("are matched as they stand: %s is not in %s", (keyword, text) => {
+    expect(classifyByKeywords(configOf(custom("own", keyword)), text)?.category).not.toBe("own")
+    expect(classifyByKeywords(configOf(custom("own", keyword)), `so ${keyword.toUpperCase()}, then`)?.category).toBe(
+      "own"
+    )
+  })
+
+  it("count once for a word and its plural", () => {
+    const one = classifyByKeywords(configOf(custom("own", "recipe")), "recipes, please")
+    expect(one?.category).toBe("own")
+    expect(classifyByKeywords(configOf(custom("own", "recipe, recipes")), "recipes, please")?.confidence).toBe(
+      classifyByKeywords(configOf(custom("own", "recipes")), "recipes, please")?.confidence
+    )
   })
 
   it("count for less where several categories list them", () => {

@@ -69,7 +69,7 @@ describe.each([embedded, hybrid])("$ROUTING_MODE", (mode) => {
         reasons: [expect.stringContaining("translation"), "traduction serves translation: by its name"],
         evidence: { decided_by: "archetype", archetype: "translation" }
       })
-      expect(yield* planOf({ messages: human("it simmered for two hours") })).toMatchObject({
+      expect(yield* planOf({ messages: human("let it simmer for two hours") })).toMatchObject({
         category: "cooking",
         source: "keywords",
         evidence: { decided_by: "keywords", archetype: null, keywords: [{ category: "cooking", keyword: "simmer" }] }

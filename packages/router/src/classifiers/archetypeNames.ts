@@ -4,6 +4,7 @@
  */
 import { type Archetype, archetypes } from "./embedded/archetypes.ts"
 import { keywordIndex, keywordsIn } from "./keywordIndex.ts"
+import { folded, singular } from "./words.ts"
 
 interface Names {
   /** They tell the kind wherever they stand: in a name, among keywords, in a description. */
@@ -78,9 +79,25 @@ const listed = (text: string): ReadonlyArray<string> =>
     .map((word) => word.trim())
     .filter((word) => word !== "")
 
+/**
+ * A light stem: "stories" and "story", "extracted" and "extracting", "résume" and "résumez" are one word each. What is
+ * left has four letters at least, so that short words keep their ends.
+ */
+const stemOf = (word: string): string => {
+  const one = singular(word, 4)
+  if (one.length < 5) return one
+  if (one.endsWith("ie")) return `${one.slice(0, -2)}y`
+  const verb = /^(.{4,}?)(?:ing|ed|ez)$/.exec(one)?.[1]
+  if (verb !== undefined) return verb.length > 4 ? verb.replace(/([bdgmnprt])\1$/, "$1") : verb
+  return one.length > 5 ? one.replace(/^(.{5,}?)ee?$/, "$1") : one
+}
+
+/** What names a kind does so in all forms of its words. */
+const stemmed = (text: string): string => text.replace(/[\p{L}\p{N}\p{M}_]+/gu, (word) => stemOf(folded(word)))
+
 const indexOf = (listOf: (of: Names) => string) =>
   keywordIndex(
-    archetypes.map((name) => ({ name, builtin: false, keywords: listed(listOf(names[name])) })),
+    archetypes.map((name) => ({ name, builtin: false, keywords: listed(stemmed(listOf(names[name]))) })),
     ""
   )
 
@@ -91,14 +108,14 @@ const archetypeNamed = (name: string): ReadonlyArray<Archetype> => archetypes.fi
 
 /** The kinds that the words of a text name, as often as they do, in order of position. */
 export const kindsNamedIn = (text: string): ReadonlyArray<Archetype> =>
-  keywordsIn(words, text).flatMap(({ category }) => archetypeNamed(category))
+  keywordsIn(words, stemmed(text)).flatMap(({ category }) => archetypeNamed(category))
 
 /** The kinds that a category's name says it is for: `creative`, `math-homework`, `resumes`. */
 export const kindsOfName = (name: string): ReadonlyArray<Archetype> => {
   const text = name.replaceAll(/[_-]+/g, " ")
   // `code-translation` is a part of what the category `code` is for.
   if (/\bcode\b/.test(text)) return []
-  const whole = keywordsIn(wholeNames, text).filter(
+  const whole = keywordsIn(wholeNames, stemmed(text)).filter(
     ({ words: count, position }) => position === 0 && count === wordsIn(text)
   )
   return [

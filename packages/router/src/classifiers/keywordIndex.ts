@@ -1,7 +1,7 @@
 /**
- * Finds a configuration's keywords in a text: whole words, whatever their case, accents and plural s; the user's own
- * also in other forms of the word. Tries of words, so that the time depends on the text and not on how many keywords
- * there are.
+ * Finds a configuration's keywords in a text: whole words, whatever their case and accents. A keyword is matched as it
+ * stands; a word of the text may also be its plural. Tries of words, so that the time depends on the text and not on how
+ * many keywords there are.
  */
 import type { Category } from "@llm-router/domain/Category"
 import { singular, unspaced, WordFilter, Words } from "./words.ts"
@@ -38,7 +38,7 @@ export interface KeywordIndex {
   /** Of the shipped lists, which say what they mean: "pandas" is not a panda. */
   readonly builtin: TrieNode
   readonly builtinFilter: WordFilter
-  /** Of the user's categories, by the stems of their words. */
+  /** Of the user's categories. */
   readonly custom: TrieNode
   readonly customFilter: WordFilter
   /** How many categories are the user's. */
@@ -48,18 +48,33 @@ export interface KeywordIndex {
   readonly substringUnits: ReadonlySet<number>
 }
 
-/**
- * A light stem: "stories" and "story", "extracted" and "extracting", "résume" and "résumez" are one word each. What is
- * left has four letters at least, so that short words keep their ends.
- */
-const stemOf = (word: string): string => {
+type SingularsOf = (word: string) => ReadonlyArray<string>
+
+const noSingular: ReadonlyArray<string> = []
+
+/** For the shipped lists, which bear that "gifs" is read as "gif". */
+const builtinSingulars: SingularsOf = (word) => {
   const one = singular(word, 4)
-  if (one.length < 5) return one
-  if (one.endsWith("ie")) return `${one.slice(0, -2)}y`
-  const verb = /^(.{4,}?)(?:ing|ed|ez)$/.exec(one)?.[1]
-  if (verb !== undefined) return verb.length > 4 ? verb.replace(/([bdgmnprt])\1$/, "$1") : verb
-  return one.length > 5 ? one.replace(/^(.{5,}?)ee?$/, "$1") : one
+  return one === word ? noSingular : [one]
 }
+
+/** So short a plural may be another word: "news" is not "new". */
+const shortestPlural = 5
+
+/** What a word may be the plural of, for the user's keywords: "stories" of "story", "movies" of "movie". */
+const customSingulars: SingularsOf = (word) => {
+  const one = singular(word, shortestPlural)
+  if (one === word) return noSingular
+  if (one.endsWith("ie")) return [one, `${one.slice(0, -2)}y`]
+  return /(?:ss|x|ch|sh)e$/.test(one) ? [one, one.slice(0, -1)] : [one]
+}
+
+/** The first words of keywords as a plural begins: the filter knows a word by itself and without its last letter. */
+const withPlurals = (words: Iterable<string>): ReadonlyArray<string> =>
+  [...words].flatMap((word) => {
+    if (word.endsWith("y")) return [word, `${word.slice(0, -1)}ie`]
+    return /(?:ss|x|ch|sh)$/.test(word) ? [word, `${word}e`] : [word]
+  })
 
 const emptyNode = (): TrieNode => ({ next: new Map(), found: [] })
 
@@ -100,15 +115,14 @@ export const keywordIndex = (
         continue
       }
       const breaks = parts.some((_, index) => read.isAfterBreak(index))
-      const words = category.builtin ? parts : parts.map(stemOf)
-      insert(category.builtin ? builtin : custom, words, breaks, entry)
+      insert(category.builtin ? builtin : custom, parts, breaks, entry)
     }
   }
   return {
     builtin,
-    builtinFilter: new WordFilter("whole", builtin.next.keys()),
+    builtinFilter: new WordFilter(builtin.next.keys()),
     custom,
-    customFilter: new WordFilter("beginning", custom.next.keys()),
+    customFilter: new WordFilter(withPlurals(custom.next.keys())),
     customCategories,
     substrings,
     substringUnits: new Set([...substrings.keys()].map((start) => start.charCodeAt(0)))
@@ -125,22 +139,21 @@ const including = (nodes: Nodes, node: TrieNode | undefined): Nodes => {
 
 const leadsOn = ({ next }: TrieNode): boolean => next.size > 0
 
-/** The nodes that a word leads to: as it stands or in the singular for the shipped lists, by its stem for the user's. */
-const step = (nodes: Nodes, words: Words, at: number, first: boolean, byStem: boolean): Nodes => {
+/** The nodes that a word leads to, as it stands or in the singular. */
+const step = (nodes: Nodes, words: Words, at: number, first: boolean, singularsOf: SingularsOf): Nodes => {
   if (!nodes.some(leadsOn)) return nowhere
-  const read = words.at(at)
-  const word = byStem ? stemOf(read) : read
-  const one = byStem ? word : singular(read, 4)
+  const word = words.at(at)
+  const singulars = singularsOf(word)
   const withinSentence = first || !words.isAfterBreak(at)
   let reached = nowhere
   for (const { next } of nodes) {
     if (withinSentence) {
       reached = including(reached, next.get(word))
-      if (one !== word) reached = including(reached, next.get(one))
+      for (const one of singulars) reached = including(reached, next.get(one))
     }
     if (first) continue
     reached = including(reached, next.get(`. ${word}`))
-    if (one !== word) reached = including(reached, next.get(`. ${one}`))
+    for (const one of singulars) reached = including(reached, next.get(`. ${one}`))
   }
   return reached
 }
@@ -162,19 +175,25 @@ interface Found {
 const nothing: ReadonlyArray<Found> = []
 
 /** The keywords of a trie that begin at a word; nearly always there are none. */
-const keywordsAt = (root: Nodes, words: Words, start: number, byStem: boolean): ReadonlyArray<Found> => {
-  let nodes = step(root, words, start, true, byStem)
+const keywordsAt = (root: Nodes, words: Words, start: number, singularsOf: SingularsOf): ReadonlyArray<Found> => {
+  let nodes = step(root, words, start, true, singularsOf)
   if (nodes.length === 0) return nothing
   const here: Array<Found> = []
-  for (let at = start; nodes.length > 0; nodes = ++at < words.count ? step(nodes, words, at, false, byStem) : nowhere) {
-    if (endsInside(words, at)) continue
-    for (const { found } of nodes) {
-      if (found.length > mostSharing) continue
-      for (const entry of found) here.push({ entry, end: words.endOf(at), sharedBy: found.length })
+  for (let at = start; nodes.length > 0; at++) {
+    if (!endsInside(words, at)) {
+      for (const { found } of nodes) {
+        if (found.length > mostSharing) continue
+        for (const entry of found) here.push({ entry, end: words.endOf(at), sharedBy: found.length })
+      }
     }
+    nodes = at + 1 < words.count ? step(nodes, words, at + 1, false, singularsOf) : nowhere
   }
   return here
 }
+
+/** "recipes" is one piece of evidence for a category that lists "recipe" as well. */
+const isAgain = (here: ReadonlyArray<Found>, at: number): boolean =>
+  here.findIndex(({ end, entry }) => end === here[at]?.end && entry.category === here[at].entry.category) < at
 
 /**
  * The keywords in a text, each once, in order of position. A built-in keyword that lies within a longer built-in one
@@ -189,12 +208,13 @@ export const keywordsIn = (index: KeywordIndex, text: string): ReadonlyArray<Fou
   for (let start = 0; start < words.count; start++) {
     const position = words.startOf(start)
     if (index.customFilter.has(words, start)) {
-      for (const { entry, sharedBy } of keywordsAt(custom, words, start, true)) {
-        if (!found.has(entry)) found.set(entry, { ...entry, position, sharedBy })
+      const here = keywordsAt(custom, words, start, customSingulars)
+      for (const [at, { entry, sharedBy }] of here.entries()) {
+        if (!found.has(entry) && !isAgain(here, at)) found.set(entry, { ...entry, position, sharedBy })
       }
     }
     if (!index.builtinFilter.has(words, start)) continue
-    const here = keywordsAt(builtin, words, start, false)
+    const here = keywordsAt(builtin, words, start, builtinSingulars)
     if (here.length === 0) continue
     const longest = here.reduce((most, { end }) => Math.max(most, end), 0)
     for (const { entry, end, sharedBy } of here) {

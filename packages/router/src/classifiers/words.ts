@@ -41,7 +41,8 @@ const longestGap = 20
 
 const mark = { glued: 1, afterBreak: 2, beyondAscii: 4 }
 
-const folded = (word: string): string =>
+/** In lower case, without accents. */
+export const folded = (word: string): string =>
   word
     .normalize("NFD")
     .replace(/[\u0300-\u036f]/g, "")
@@ -54,21 +55,17 @@ const folded = (word: string): string =>
 export const singular = (word: string, shortest: number): string =>
   word.length >= shortest && word.endsWith("s") && !"sui".includes(word.at(-2) ?? "s") ? word.slice(0, -1) : word
 
-/** What the forms of a word have in common, whatever their ends. */
-const beginningUnits = 3
-
 /** Of a word that goes on with this unit, whatever the case of its ASCII letters. */
 const codeWith = (code: number, unit: number): number => (Math.imul(code, 31) + (unit | 0x20)) | 0
 
-/** Where the words of a text are written: `stems` are codes without the last unit, `beginnings` of how words begin. */
+/** Where the words of a text are written: `stems` are codes without the last unit. */
 const columnsOf = (capacity: number) => ({
   capacity,
   starts: new Int32Array(capacity),
   ends: new Int32Array(capacity),
   marks: new Uint8Array(capacity),
   codes: new Int32Array(capacity),
-  stems: new Int32Array(capacity),
-  beginnings: new Int32Array(capacity)
+  stems: new Int32Array(capacity)
 })
 
 /** As long as any text that a request brings; a longer one gets longer columns. */
@@ -88,7 +85,7 @@ export class Words {
     this.text = text
     const { length } = text
     if (length > columns.capacity) columns = columnsOf(length)
-    const { beginnings, codes, ends, starts, stems, marks: allMarks } = columns
+    const { codes, ends, starts, stems, marks: allMarks } = columns
     this.#columns = columns
     let count = 0
     let end = -1
@@ -96,14 +93,12 @@ export class Words {
     let marks = 0
     let code = 0
     let stem = 0
-    let beginning = 0
     const close = (at: number): void => {
       starts[count] = start
       ends[count] = at
       allMarks[count] = start === end ? marks | mark.glued : marks
       codes[count] = code
       stems[count] = stem
-      beginnings[count] = beginning
       count++
       end = at
       start = -1
@@ -119,7 +114,6 @@ export class Words {
         }
         stem = code
         code = codeWith(code, unit)
-        if (at < start + beginningUnits) beginning = code
         if (unit > 0x7f) {
           marks |= mark.beyondAscii
           at += unitsOf(text, at, unit) - 1
@@ -133,7 +127,6 @@ export class Words {
         start = at
         stem = 0
         code = codeWith(0, unit)
-        beginning = code
         close(at + 1)
       } else if ((found & kind.sentenceEnd) !== 0 && end >= 0 && at < end + longestGap) marks = mark.afterBreak
     }
@@ -172,10 +165,6 @@ export class Words {
     return this.#columns.stems[index] ?? 0
   }
 
-  beginningCodeOf(index: number): number {
-    return this.#columns.beginnings[index] ?? 0
-  }
-
   /** In lower case, without accents. */
   at(index: number): string {
     const word = this.text.slice(this.startOf(index), this.endOf(index))
@@ -184,21 +173,18 @@ export class Words {
 }
 
 /**
- * Which words can be among some: the others, nearly all words of a text, need not be read. `whole` words are asked for
- * as they are or with a last letter more, by their `beginning` words of any ending.
+ * Which words can be among some, as they are or with a last letter more: the others, nearly all words of a text, need not
+ * be read.
  */
 export class WordFilter {
   readonly #codes = new Uint8Array(16_384)
-  readonly #by: "whole" | "beginning"
   readonly #isEmpty: boolean
 
-  constructor(by: "whole" | "beginning", words: Iterable<string>) {
-    this.#by = by
+  constructor(words: Iterable<string>) {
     let isEmpty = true
     for (const word of words) {
       let code = 0
-      const end = by === "whole" ? word.length : Math.min(word.length, beginningUnits)
-      for (let at = 0; at < end; at++) code = codeWith(code, word.charCodeAt(at))
+      for (let at = 0; at < word.length; at++) code = codeWith(code, word.charCodeAt(at))
       this.#codes[code & 16_383] = 1
       isEmpty = false
     }
@@ -208,9 +194,7 @@ export class WordFilter {
   has(words: Words, index: number): boolean {
     if (this.#isEmpty) return false
     if (!words.isAscii(index)) return true
-    return this.#by === "whole"
-      ? this.#knows(words.codeOf(index)) || this.#knows(words.stemCodeOf(index))
-      : this.#knows(words.beginningCodeOf(index))
+    return this.#knows(words.codeOf(index)) || this.#knows(words.stemCodeOf(index))
   }
 
   #knows(code: number): boolean {
