@@ -4,12 +4,14 @@
  */
 import type { Classification } from "@llm-router/domain/Decision"
 import { detached } from "@llm-router/domain/detached"
+import { ModelError } from "@llm-router/domain/ModelError"
 import type { PicoDollars } from "@llm-router/domain/Money"
 import type { RouterConfig } from "@llm-router/domain/RouterConfig"
 import { Cache, Context, Duration, Effect, Equal, Exit, Hash, Layer, Option } from "effect"
 import { CircuitBreaker } from "./CircuitBreaker.ts"
 import { ApiClassifier } from "./classifiers/api.ts"
 import { type EmbeddedClassification, EmbeddedClassifier } from "./classifiers/embedded.ts"
+import { messageOf, outcomeOf } from "./classifiers/failure.ts"
 import { classifyByKeywords } from "./classifiers/keywords.ts"
 import { questionAbout } from "./classifiers/prompt.ts"
 import { OllamaClassifier } from "./classifiers/ollama.ts"
@@ -171,7 +173,7 @@ export class Classifier extends Context.Service<
                 Effect.fail("what it said could not be read")
               )
             ),
-            Effect.tapError((error) => permit.settle({ _tag: "Failure", error, retryAfterMillis: undefined })),
+            Effect.tapError((error) => permit.settle(outcomeOf(error))),
             Effect.onInterrupt(() => permit.settle({ _tag: "Ignored" }))
           )
           yield* permit.settle({ _tag: "Success" })
@@ -186,9 +188,9 @@ export class Classifier extends Context.Service<
             const verdict = yield* ask(backend, question).pipe(
               Effect.scoped,
               Effect.catch((error) =>
-                typeof error === "string"
+                typeof error === "string" || error instanceof ModelError
                   ? Effect.as(
-                      Effect.logWarning(`The classifier ${backend} did not answer: ${error}`).pipe(
+                      Effect.logWarning(`The classifier ${backend} did not answer: ${messageOf(error)}`).pipe(
                         Effect.annotateLogs({ request_id: question.asker.requestId })
                       ),
                       undefined

@@ -3,7 +3,7 @@ import { expect, it } from "@effect/vitest"
 import { FakeOllama } from "@llm-router/testing/FakeOllama"
 import { FakeOpenRouter } from "@llm-router/testing/FakeOpenRouter"
 import { answers, answersWith, status as ollamaStatus } from "@llm-router/testing/ollamaScript"
-import { errorBody200, hang, noChoices, ok, reset, status } from "@llm-router/testing/script"
+import { contextExceeded, errorBody200, hang, noChoices, ok, reset, sequence, status } from "@llm-router/testing/script"
 import { Effect } from "effect"
 import { describe } from "vitest"
 import { chat, circuits, getJson, human, planOf, post, TestServer, withServer } from "./harness.ts"
@@ -150,7 +150,7 @@ describe("ROUTING_MODE=api", () => {
 
   it.live.each([
     ["HTTP 500", status(500)],
-    ["HTTP 401", status(401)],
+    ["HTTP 404: it is gone", status(404)],
     ["HTTP 400: it knows no response_format", status(400)],
     ["429", status(429, { headers: { "retry-after": "1" } })],
     ["an error in a 200", errorBody200(502, "Provider returned error")],
@@ -170,6 +170,25 @@ describe("ROUTING_MODE=api", () => {
       // The judge as a classifier is not the judge as a model of a chain.
       expect(failures).toEqual({})
     }).pipe(withServer({ ...api, ROUTER_API_TIMEOUT_MS: "150" }))
+  )
+
+  it.live.each([
+    ["moderated", status(403, { errorType: "content_policy_violation" })],
+    ["refused", errorBody200(403, "Refused", { error_type: "refusal" })],
+    ["flagged", status(400, { errorType: "invalid_prompt" })],
+    ["too long", contextExceeded],
+    ["asked with a key that is refused", status(401)],
+    ["asked without credits", status(402)]
+  ] as const)("holds it against nobody's later texts that one was %s", ([, behaviour]) =>
+    Effect.gen(function* () {
+      const upstream = yield* FakeOpenRouter
+      yield* upstream.script(judge, sequence([behaviour, behaviour, behaviour, says("reasoning")]))
+      for (const words of ["adds", "sorts", "sums"]) {
+        expect(yield* decisionOf(`write a python function that ${words}`)).toEqual(["code", "keywords"])
+      }
+      expect((yield* circuits).states).not.toHaveProperty([circuit])
+      expect(yield* decisionOf(aboutCode)).toEqual(["reasoning", "api"])
+    }).pipe(withServer(api))
   )
 
   it.live("asks no more after three failures", () =>

@@ -3,6 +3,7 @@
  */
 import { parseChatRequest } from "@llm-router/domain/ChatRequest"
 import type { Classification } from "@llm-router/domain/Decision"
+import { ModelError } from "@llm-router/domain/ModelError"
 import type { RouterConfig } from "@llm-router/domain/RouterConfig"
 import { Context, Duration, Effect, Layer } from "effect"
 import type { Asker } from "../Classifier.ts"
@@ -15,6 +16,7 @@ import { pricesUnder } from "../pricing.ts"
 import { type RequestScope, withRequestScope } from "../RequestScope.ts"
 import { Telemetry } from "../telemetry/Telemetry.ts"
 import { Watchdog } from "../Watchdog.ts"
+import type { Failed } from "./failure.ts"
 import { answerSchema, type CategoryQuestion, verdictOf } from "./prompt.ts"
 
 export interface ApiClassifierSettings {
@@ -37,7 +39,7 @@ export class ApiClassifier extends Context.Service<
       config: RouterConfig,
       question: CategoryQuestion,
       asker: Asker
-    ) => Effect.Effect<Classification | "unsure", string>
+    ) => Effect.Effect<Classification | "unsure", Failed>
   }
 >()("@llm-router/router/ApiClassifier") {
   static readonly layer = (settings: ApiClassifierSettings) =>
@@ -126,7 +128,9 @@ export class ApiClassifier extends Context.Service<
                 duration: Duration.millis(settings.timeoutMillis),
                 orElse: () => Effect.fail(`${settings.model} did not answer within ${settings.timeoutMillis} ms.`)
               }),
-              Effect.mapError((error) => (typeof error === "string" ? error : error.message))
+              Effect.mapError((error) =>
+                typeof error === "string" || error instanceof ModelError ? error : error.message
+              )
             )
         })
       })
