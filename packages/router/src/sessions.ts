@@ -17,10 +17,15 @@ const hashedCharacters = 4_000
 /** As it may be kept for long. */
 const idOf = (given: string): string => detached(given.slice(0, longestSessionId))
 
+/** A name that the caller gave this very conversation. */
 const namedSession = (request: ChatRequest, words: HumanWords): string | undefined => {
-  const name = request.upstreamSessionId ?? request.client.sessionId ?? words.sessionId ?? request.promptCacheKey
+  const name = request.upstreamSessionId ?? request.client.sessionId ?? words.sessionId
   return name === undefined ? undefined : idOf(name)
 }
+
+/** It tells what the provider's cache may share: often a whole application's, so it names no conversation. */
+const cacheKeyOf = ({ promptCacheKey }: ChatRequest): string | undefined =>
+  promptCacheKey === undefined ? undefined : idOf(promptCacheKey)
 
 /** A digest of how the conversation began, which every later request of it repeats. */
 const beginningOf = (request: ChatRequest): string => {
@@ -34,7 +39,7 @@ const beginningOf = (request: ChatRequest): string => {
 
 /** A stable id of the conversation, for the upstream: the caller's own where there is one. */
 export const sessionIdOf = (request: ChatRequest, words: HumanWords): string =>
-  namedSession(request, words) ?? beginningOf(request)
+  namedSession(request, words) ?? cacheKeyOf(request) ?? beginningOf(request)
 
 /** What is remembered of a conversation's last turn. */
 interface LastTurn {
@@ -67,7 +72,10 @@ export interface Recalled {
 /** Where a request's conversation is remembered, and how it is known to be the same one. */
 export interface ConversationKeys {
   readonly session: string
-  /** The session of this client key: another key's session of the same name is another one. */
+  /**
+   * The conversation of this client key: another key's of the same name is another one. Without a name the beginning tells
+   * it, also from others under one `prompt_cache_key`.
+   */
   readonly owned: string
   /** The caller named the session: its id alone is proof. Else strangers may have begun with the same words. */
   readonly isNamed: boolean
@@ -78,15 +86,22 @@ export interface ConversationKeys {
   readonly previousTurn: number | undefined
 }
 
+const namesOf = (request: ChatRequest, words: HumanWords) => {
+  const named = namedSession(request, words)
+  if (named !== undefined) return { session: named, remembered: named, isNamed: true }
+  const cacheKey = cacheKeyOf(request)
+  const beginning = beginningOf(request)
+  return { session: cacheKey ?? beginning, remembered: `\0${cacheKey ?? ""}\0${beginning}`, isNamed: false }
+}
+
 export const conversationKeys = (request: ChatRequest, words: HumanWords): ConversationKeys => {
   const previous = words.earlier[0]
   const { keyId } = request.client
-  const named = namedSession(request, words)
-  const session = named ?? beginningOf(request)
+  const { isNamed, remembered, session } = namesOf(request, words)
   return {
     session,
-    owned: `${keyId}\0${session}`,
-    isNamed: named !== undefined,
+    owned: `${keyId}\0${remembered}`,
+    isNamed,
     user: request.user === undefined ? undefined : `${keyId}\0user\0${idOf(request.user)}`,
     turn: words.text === "" && words.inToolLoop ? undefined : Hash.string(words.text),
     previousTurn: previous === undefined ? undefined : Hash.string(previous)

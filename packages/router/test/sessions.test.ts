@@ -44,9 +44,9 @@ describe("a conversation is recalled", () => {
     ["by x-session-id, without messages", keysOf(said("one"), named), keysOf(said("two"), named)],
     ["by session_id", keysOf({ ...said("one"), session_id: "s" }), keysOf({ ...said("two"), session_id: "s" })],
     [
-      "by prompt_cache_key",
+      "by its messages, whatever else has its prompt_cache_key",
       keysOf({ ...said("1"), prompt_cache_key: "k" }),
-      keysOf({ ...said("2"), prompt_cache_key: "k" })
+      keysOf({ ...said("1", "2"), prompt_cache_key: "k" })
     ],
     ["by OpenClaw's Runtime line", keysOf(openclaw("a1", "one")), keysOf(openclaw("a1", "two"))],
     ["by its user, without messages", keysOf({ ...said("one"), user: "ada" }), keysOf({ ...said("two"), user: "ada" })]
@@ -62,6 +62,21 @@ describe("a conversation is recalled", () => {
       keysOf(said("hello")),
       keysOf(said("hello", "who are you?", "two"))
     ],
+    [
+      "another's that has the same prompt_cache_key",
+      keysOf({ ...said("write a python function"), prompt_cache_key: "app" }),
+      keysOf({ ...said("hi"), prompt_cache_key: "app" })
+    ],
+    [
+      "a stranger's that began with the same words and has the same prompt_cache_key",
+      keysOf({ ...said("hello"), prompt_cache_key: "app" }),
+      keysOf({ ...said("hello", "who are you?", "two"), prompt_cache_key: "app" })
+    ],
+    [
+      "one whose prompt_cache_key is the name of that session",
+      keysOf(said("one"), named),
+      keysOf({ ...said("one"), prompt_cache_key: "ses_1" })
+    ],
     ["another session's", keysOf(said("one"), named), keysOf(said("two"), { "x-session-id": "ses_2" })],
     ["another OpenClaw session's", keysOf(openclaw("a1", "one")), keysOf(openclaw("b2", "two"))],
     ["another user's", keysOf({ ...said("one"), user: "ada" }), keysOf({ ...said("two"), user: "bob" })],
@@ -76,6 +91,16 @@ describe("a conversation is recalled", () => {
     const memory = new ConversationMemory()
     memory.remember(first, turnAbout("code"), 0)
     expect(memory.recall(second, 1)).toBeUndefined()
+  })
+
+  it("beside another that has the same prompt_cache_key", () => {
+    const memory = new ConversationMemory()
+    const keyed = (...texts: ReadonlyArray<string>) => keysOf({ ...said(...texts), prompt_cache_key: "app" })
+    memory.remember(keyed("sort a list"), turnAbout("code"), 0)
+    memory.remember(keyed("tell me a joke"), turnAbout("conversation"), 1)
+    expect(memory.recall(keyed("sort a list"), 2)).toMatchObject({ decided: { category: "code" } })
+    expect(memory.recall(keyed("sort a list", "and now?"), 2)).toMatchObject({ conversation: { category: "code" } })
+    expect(memory.recall(keyed("tell me a joke"), 2)).toMatchObject({ decided: { category: "conversation" } })
   })
 
   it("says when only the user is the same", () => {
