@@ -94,6 +94,12 @@ class Question implements Equal.Equal {
 
 type Verdict = Omit<Classified, "latencyMillis">
 
+interface Answer {
+  readonly verdict: Verdict
+  /** The last model that was to be asked answered, be it that it is unsure: asked again it would say the same. */
+  readonly isLasting: boolean
+}
+
 /** Questions are up to 4 kB of text each, so this is some 8 MB at the most. */
 const cacheCapacity = 2_000
 const cacheTimeToLive = Duration.minutes(10)
@@ -158,7 +164,7 @@ export class Classifier extends Context.Service<
         const lastResort = (question: Question): Verdict =>
           asksEmbedded ? unsureVerdict(question, guessOf(question)) : keywordVerdict(question)
 
-        /** Asks a language model behind its circuit; no verdict is `undefined`, whatever the reason. */
+        /** Asks a language model behind its circuit. */
         const ask = Effect.fnUntraced(function* (backend: Backend, question: Question) {
           const { asker, config } = question
           const permit = yield* circuits.admit(circuitOf(backend), config.circuit)
@@ -177,13 +183,14 @@ export class Classifier extends Context.Service<
             Effect.onInterrupt(() => permit.settle({ _tag: "Ignored" }))
           )
           yield* permit.settle({ _tag: "Success" })
-          return verdict === "unsure" ? undefined : verdict
+          return verdict
         })
 
-        const verdictBy = Effect.fnUntraced(function* (
+        const answerBy = Effect.fnUntraced(function* (
           asked: ReadonlyArray<Backend>,
           question: Question
-        ): Effect.fn.Return<Verdict> {
+        ): Effect.fn.Return<Answer> {
+          let isLasting = false
           for (const backend of asked) {
             const verdict = yield* ask(backend, question).pipe(
               Effect.scoped,
@@ -198,33 +205,33 @@ export class Classifier extends Context.Service<
                   : Effect.undefined
               )
             )
-            if (verdict !== undefined) return { source: backend, classification: verdict }
+            isLasting = verdict !== undefined
+            if (verdict !== undefined && verdict !== "unsure") {
+              return { verdict: { source: backend, classification: verdict }, isLasting }
+            }
           }
-          return lastResort(question)
+          return { verdict: lastResort(question), isLasting }
         })
 
         const cache = yield* Cache.makeWith(
           (question: Question) =>
             Effect.ensuring(
-              verdictBy(backends, question),
+              answerBy(backends, question),
               Effect.sync(() => question.forgetAsker())
             ),
           {
             capacity: cacheCapacity,
             // A verdict that only stands in for a model that is away is asked again at the next request.
-            timeToLive: (exit) =>
-              Exit.isSuccess(exit) && (exit.value.source === "ollama" || exit.value.source === "api")
-                ? cacheTimeToLive
-                : Duration.zero
+            timeToLive: (exit) => (Exit.isSuccess(exit) && exit.value.isLasting ? cacheTimeToLive : Duration.zero)
           }
         )
 
         /** A verdict that is there already, else one that nobody pays for. */
         const foreseen = Effect.fnUntraced(function* (question: Question): Effect.fn.Return<Verdict> {
           const known = yield* Cache.getSuccess(cache, question)
-          if (Option.isSome(known)) return known.value
+          if (Option.isSome(known)) return known.value.verdict
           const free = backends.filter((backend) => backend !== "api")
-          const verdict = yield* verdictBy(free, question)
+          const { verdict } = yield* answerBy(free, question)
           if (verdict.source === "ollama" || free.length === backends.length) return verdict
           return (yield* circuits.view(circuitOf("api"))).state === "open" ? verdict : { ...verdict, foreseen: true }
         })
@@ -242,7 +249,11 @@ export class Classifier extends Context.Service<
           const startedAt = now()
           const question = new Question(config, detached(text), asker)
           const known = asksEmbedded ? knownAtOnce(question) : undefined
-          const verdict = known ?? (yield* asker.freeOnly === true ? foreseen(question) : Cache.get(cache, question))
+          const asked =
+            asker.freeOnly === true
+              ? foreseen(question)
+              : Effect.map(Cache.get(cache, question), ({ verdict }) => verdict)
+          const verdict = known ?? (yield* asked)
           return { ...verdict, latencyMillis: now() - startedAt }
         })
 

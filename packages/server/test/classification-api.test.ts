@@ -21,6 +21,8 @@ const aboutCode = "write a python function that sorts a list"
 const says = (category: string, cost = 0.000_02) =>
   ok({ content: JSON.stringify({ category, confidence: 0.9 }), usage: { cost } })
 
+const isUnsure = ok({ content: '{"category":"reasoning","confidence":0.2}', usage: { cost: 0.000_02 } })
+
 const decisionOf = (words: string) =>
   Effect.map(chat({ messages: human(words) }), ({ headers }) => [
     headers.get("x-router-category"),
@@ -148,6 +150,24 @@ describe("ROUTING_MODE=api", () => {
     }).pipe(withServer(api))
   )
 
+  it.live("asks once for equal texts of which the model is unsure, and pays once", () =>
+    Effect.gen(function* () {
+      yield* (yield* FakeOpenRouter).script(judge, isUnsure)
+      for (const _ of [1, 2, 3]) expect(yield* decisionOf(aboutCode)).toEqual(["code", "keywords"])
+      expect(yield* judged).toHaveLength(1)
+      expect((yield* getJson("/metrics")).cost.by_category.classification).toBe(0.000_02)
+      expect((yield* planOf({ messages: human(aboutCode) })).reasons).not.toContain(unasked)
+    }).pipe(withServer(api))
+  )
+
+  it.live("asks again for a text on which the model failed", () =>
+    Effect.gen(function* () {
+      yield* (yield* FakeOpenRouter).script(judge, sequence([status(500), says("reasoning")]))
+      expect(yield* decisionOf(aboutCode)).toEqual(["code", "keywords"])
+      expect(yield* decisionOf(aboutCode)).toEqual(["reasoning", "api"])
+    }).pipe(withServer(api))
+  )
+
   it.live.each([
     ["HTTP 500", status(500)],
     ["HTTP 404: it is gone", status(404)],
@@ -266,6 +286,21 @@ describe("ROUTING_MODE=hybrid", () => {
       yield* (yield* FakeOpenRouter).script(judge, judgeDoes)
       expect(yield* decisionOf(aboutCode)).toEqual(decision)
       expect(yield* judged).toHaveLength(questions)
+    }).pipe(withServer(alwaysAsking))
+  )
+
+  it.live.each([
+    ["once where both are unsure", unsure, isUnsure, [1, 1]],
+    ["no more where Ollama fails and the model is unsure", broken, isUnsure, [1, 1]],
+    ["again where Ollama is unsure and the model fails", unsure, status(500), [2, 2]]
+  ] as const)("asks for equal texts %s", ([, ollamaDoes, judgeDoes, questions]) =>
+    Effect.gen(function* () {
+      const ollama = yield* FakeOllama
+      yield* ollama.script(ollamaDoes)
+      yield* (yield* FakeOpenRouter).script(judge, judgeDoes)
+      for (const _ of [1, 2]) expect(yield* decisionOf(aboutCode)).toEqual(["code", "keywords"])
+      const sent = (yield* ollama.requests).filter(({ path }) => path === "/api/chat")
+      expect([sent.length, (yield* judged).length]).toEqual(questions)
     }).pipe(withServer(alwaysAsking))
   )
 
