@@ -18,7 +18,7 @@ import { OllamaClassifier } from "./classifiers/ollama.ts"
 import { Watchdog } from "./Watchdog.ts"
 
 export type RoutingMode = "keywords" | "embedded" | "ollama" | "api" | "hybrid"
-type Backend = "ollama" | "api"
+export type Backend = "ollama" | "api"
 
 /** The language models that a mode asks, in order, before the keyword rules. */
 const backendsOf: Readonly<Record<RoutingMode, ReadonlyArray<Backend>>> = {
@@ -123,6 +123,8 @@ export class Classifier extends Context.Service<
   Classifier,
   {
     readonly mode: RoutingMode
+    /** The language models that are asked, in order: none that cannot be. */
+    readonly backends: ReadonlyArray<Backend>
     /** Where no language model is asked: the verdict, in microseconds. */
     readonly classifyAtOnce: ((config: RouterConfig, text: string, asker: Asker) => Classified) | undefined
     readonly classify: (config: RouterConfig, text: string, asker: Asker) => Effect.Effect<Classified>
@@ -261,10 +263,11 @@ export class Classifier extends Context.Service<
           backends.length === 0
             ? {
                 mode: settings.mode,
+                backends,
                 classifyAtOnce,
                 classify: (config, text, asker) => Effect.sync(() => classifyAtOnce(config, text, asker))
               }
-            : { mode: settings.mode, classifyAtOnce: undefined, classify }
+            : { mode: settings.mode, backends, classifyAtOnce: undefined, classify }
         )
       })
     )

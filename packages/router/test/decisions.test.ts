@@ -26,6 +26,7 @@ const keywords = Layer.succeed(
   Classifier,
   Classifier.of({
     mode: "keywords",
+    backends: [],
     classifyAtOnce: (current, text) => {
       const classification = classifyByKeywords(current, text)
       const source = classification === undefined ? "default" : "keywords"

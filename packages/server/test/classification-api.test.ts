@@ -221,6 +221,40 @@ describe("ROUTING_MODE=api", () => {
     }).pipe(withServer(api))
   )
 
+  it.live(
+    "says in /health that it is asked, or that it does not answer and what to do, and is ready all the same",
+    () =>
+      Effect.gen(function* () {
+        const upstream = yield* FakeOpenRouter
+        expect((yield* getJson("/health")).checks.classifier).toEqual({
+          status: "ok",
+          message: `Mode api. ROUTER_API_MODEL (${judge}) is asked to classify.`
+        })
+        yield* upstream.script(judge, status(500, { message: "The provider is gone." }))
+        yield* Effect.forEach([1, 2, 3], () => decisionOf(aboutCode))
+        const { checks, status: overall } = yield* getJson("/health")
+        expect([overall, checks.ollama.status]).toEqual(["degraded", "unused"])
+        expect(checks.classifier).toEqual({
+          status: "warning",
+          message:
+            `Mode api. ROUTER_API_MODEL (${judge}) does not answer (The provider is gone.); keyword rules stand in. ` +
+            "Look whether OpenRouter serves it, set another one, or set ROUTING_MODE=embedded."
+        })
+        expect((yield* getJson("/health/ready")).status).toBe("ready")
+        expect((yield* getJson("/health/live")).status).toBe("live")
+      }).pipe(withServer(api))
+  )
+
+  it.live("tells no more in /health than the beginning of what went wrong", () =>
+    Effect.gen(function* () {
+      yield* (yield* FakeOpenRouter).script(judge, status(500, { message: `${"x".repeat(200)}SECRET` }))
+      yield* decisionOf(aboutCode)
+      const { checks } = yield* getJson("/health")
+      expect(checks.classifier.message).toContain("xxx")
+      expect(checks.classifier.message).not.toContain("SECRET")
+    }).pipe(withServer(api))
+  )
+
   it.live("does not ask Ollama", () =>
     Effect.gen(function* () {
       yield* (yield* FakeOpenRouter).script(judge, status(500))
@@ -239,6 +273,7 @@ describe("ROUTING_MODE=api", () => {
     Effect.gen(function* () {
       expect(yield* planOf({ messages: human(aboutCode) })).toMatchObject({ category: "code", source: "keywords" })
       expect(yield* judged).toEqual([])
+      expect((yield* getJson("/health")).checks.classifier).toEqual({ status: "ok", message: "Mode api." })
     }).pipe(withServer({ ...api, OPENROUTER_API_KEY: "" }))
   )
 
@@ -314,7 +349,9 @@ describe("ROUTING_MODE=hybrid", () => {
       expect(yield* judged).toHaveLength(3)
       expect(yield* ollama.requests).toHaveLength(3)
       const { checks, status: overall } = yield* getJson("/health")
-      expect([overall, checks.ollama.status]).toEqual(["degraded", "warning"])
+      expect([overall, checks.ollama.status, checks.classifier.status]).toEqual(["degraded", "warning", "warning"])
+      expect(checks.ollama.message).toContain("ROUTER_API_MODEL, else the embedded classifier's best guess")
+      expect(checks.classifier.message).toContain("; the embedded classifier's best guess and keyword rules stand in.")
     }).pipe(withServer(alwaysAsking))
   )
 })

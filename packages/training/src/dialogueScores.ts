@@ -112,6 +112,7 @@ const decisionsBy = (local: LocalClassifier) =>
         Classifier,
         Classifier.of({
           mode: local.source,
+          backends: [],
           classifyAtOnce: (current, text) => {
             const classification = text === "" ? undefined : local.classify(current, text)
             return {

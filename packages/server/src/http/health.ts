@@ -2,8 +2,8 @@
 import { Api } from "@llm-router/api/Api"
 import type { Check, HealthView } from "@llm-router/api/HealthApi"
 import { modelsOf } from "@llm-router/domain/RouterConfig"
-import { CircuitBreaker, type CircuitView } from "@llm-router/router/CircuitBreaker"
-import { circuitOf, Classifier, isClassifierCircuit } from "@llm-router/router/Classifier"
+import { CircuitBreaker } from "@llm-router/router/CircuitBreaker"
+import { type Backend, circuitOf, Classifier, isClassifierCircuit } from "@llm-router/router/Classifier"
 import { ConfigStore } from "@llm-router/router/ConfigStore"
 import { CostLedger } from "@llm-router/router/CostLedger"
 import { ModelCatalogue } from "@llm-router/router/ModelCatalogue"
@@ -18,6 +18,9 @@ import { ServerSettings } from "../ServerSettings.ts"
 
 const ok = (message: string): Check => ({ status: "ok", message })
 const warning = (message: string): Check => ({ status: "warning", message })
+/** As much of what an upstream said is told to anybody who asks. */
+const longestError = 200
+
 const failing = (message: string): Check => ({ status: "error", message })
 
 export const HealthHandlers = HttpApiBuilder.group(
@@ -34,7 +37,7 @@ export const HealthHandlers = HttpApiBuilder.group(
     const upstream = yield* UpstreamStatus
     const { now } = yield* Watchdog
     const { settings, startedAtMillis, version } = yield* ServerSettings
-    const asksOllama = classifier.mode === "ollama" || classifier.mode === "hybrid"
+    const asks = (backend: Backend): boolean => classifier.backends.includes(backend)
 
     const openrouterCheck = (): Check => {
       if (!client.configured) {
@@ -74,27 +77,53 @@ export const HealthHandlers = HttpApiBuilder.group(
       return lost === 0 ? ok(`Entries are kept in ${ledger.location}.`) : warning(`Entries are kept again.${losses}`)
     }
 
-    const backendCheck = (view: CircuitView, name: string, remedy: string): Check =>
-      view.state === "closed" && view.consecutiveFailures === 0
-        ? ok(`${name} is asked to classify.`)
-        : warning(`${name} does not answer (${view.lastError ?? "no reason known"}); keyword rules stand in. ${remedy}`)
+    const localRules =
+      classifier.mode === "hybrid" ? "the embedded classifier's best guess and keyword rules" : "keyword rules"
+
+    const backendCheck = Effect.fnUntraced(function* (
+      backend: Backend,
+      name: string,
+      standIns: string,
+      remedy: string
+    ): Effect.fn.Return<Check> {
+      const { consecutiveFailures, lastError, state } = yield* circuits.view(circuitOf(backend))
+      if (state === "closed" && consecutiveFailures === 0) return ok(`${name} is asked to classify.`)
+      const error = lastError?.slice(0, longestError) ?? "no reason known"
+      return warning(`${name} does not answer (${error}); ${standIns} stand in. ${remedy}`)
+    })
+
+    const ollamaCheck = backendCheck(
+      "ollama",
+      `Ollama (${settings.ollamaRouterModel})`,
+      asks("api") ? `ROUTER_API_MODEL, else ${localRules}` : localRules,
+      "Start Ollama, pull the model, or set ROUTING_MODE=embedded."
+    )
+
+    const apiCheck = backendCheck(
+      "api",
+      `ROUTER_API_MODEL (${settings.routerApiModel})`,
+      localRules,
+      "Look whether OpenRouter serves it, set another one, or set ROUTING_MODE=embedded."
+    )
+
+    const classifierCheck = Effect.gen(function* () {
+      const mode = `Mode ${classifier.mode}.`
+      if (!asks("api")) return ok(mode)
+      const { message, status } = yield* apiCheck
+      return { status, message: `${mode} ${message}` }
+    })
 
     const checks = Effect.gen(function* () {
       const views = yield* circuits.views
-      const ollama = yield* circuits.view(circuitOf("ollama"))
       const open = [...views].filter(([key, { state }]) => state === "open" && !isClassifierCircuit(key))
       const configProblem = yield* store.problem
       return {
         openrouter: openrouterCheck(),
         models: goneCheck(),
-        ollama: asksOllama
-          ? backendCheck(
-              ollama,
-              `Ollama (${settings.ollamaRouterModel})`,
-              "Start Ollama, pull the model, or set ROUTING_MODE=embedded."
-            )
+        ollama: asks("ollama")
+          ? yield* ollamaCheck
           : ({ status: "unused", message: `ROUTING_MODE=${classifier.mode} does not ask Ollama.` } as const),
-        classifier: ok(`Mode ${classifier.mode}.`),
+        classifier: yield* classifierCheck,
         config:
           configProblem === undefined
             ? ok("The configuration in force is the one on disk.")
