@@ -10,6 +10,8 @@ const queuedLine =
   "[Queued user message from a previous active turn; preserved as context only. Continue with the active prompt below.]"
 const continuePhrase = "Continue the current task from the existing transcript, preserving completed work."
 const continueEnd = "repeat completed actions."
+/** Phrase and end, with what it says of the work between them. */
+const longestContinuation = 1_000
 const currentMessage = "Current message:\n"
 const timestamp = /^\[[A-Z][a-z]{2} \d{4}-\d{2}-\d{2} \d{2}:\d{2}[^\]\n]{0,40}\] {0,4}/
 const messageNumber = /^#[\w:.-]{1,80}:[ \n]?/
@@ -58,13 +60,18 @@ const firstLine = (text: string, start: number): string => {
   return text.slice(start, end < 0 ? text.length : end).trimEnd()
 }
 
+/** A `Runtime:` paragraph has some hundreds of characters. */
+const longestRuntime = 16 * 1_024
+
 /** Where the `Runtime:` paragraph begins, which ends the first message of a session; -1 without one. */
 const runtimeStart = (text: string): number => {
   const opening = "Runtime: agent="
-  const start = text.startsWith(opening) ? 0 : text.lastIndexOf(`\n\n${opening}`)
+  const end = text.slice(-longestRuntime)
+  const isWhole = end.length === text.length && text.startsWith(opening)
+  const start = isWhole ? 0 : end.lastIndexOf(`\n\n${opening}`)
   if (start < 0) return -1
-  const paragraph = text.slice(start).trim()
-  return paragraph.includes("\n") || !paragraph.includes("| session=") ? -1 : start
+  const paragraph = end.slice(start).trim()
+  return paragraph.includes("\n") || !paragraph.includes("| session=") ? -1 : text.length - end.length + start
 }
 
 /** The session that the `Runtime:` paragraph names. */
@@ -89,20 +96,32 @@ const withoutCarriers = (text: string): string => {
   return kept.join("").trim()
 }
 
-/** After one leading context block; the text itself when there is none, or when it does not end. */
-const afterContextBlock = (text: string): string => {
-  const line = firstLine(text, 0)
-  if (line.length <= contextMark.length || !line.endsWith(contextMark)) return text
-  const body = text.indexOf("\n") + 1
-  if (body === 0) return ""
-  if (text.startsWith("```json", body)) {
-    const end = text.indexOf("\n```", body)
-    return end < 0 ? text : text.slice(end + 4).trimStart()
+const announcement = `\n\n${currentMessage}`
+
+/** After the leading context blocks; where one does not end, it is the human's. */
+const afterContextBlocks = (text: string): string => {
+  let start = 0
+  let announced: number | undefined
+  for (let block = 0; block < maxBlocks; block++) {
+    const line = firstLine(text, start)
+    if (line.length <= contextMark.length || !line.endsWith(contextMark)) break
+    const body = text.indexOf("\n", start) + 1
+    if (body === 0) return ""
+    let end: number
+    if (text.startsWith("```json", body)) {
+      end = text.indexOf("\n```", body)
+      if (end < 0) break
+      end += 4
+    } else {
+      // A chat history may hold blank lines; what follows it is then announced. Where nothing is, nothing is further on.
+      announced ??= text.indexOf(announcement, body - 1)
+      end = announced >= 0 ? announced : text.indexOf("\n\n", body - 1)
+      if (end < 0) return ""
+      end += 2
+    }
+    start = text.length - text.slice(end).trimStart().length
   }
-  // A chat history may hold blank lines; what follows it is then announced.
-  const announced = text.indexOf(`\n\n${currentMessage}`, body - 1)
-  const end = announced >= 0 ? announced : text.indexOf("\n\n", body - 1)
-  return end < 0 ? "" : text.slice(end + 2).trimStart()
+  return text.slice(start)
 }
 
 /** After `Current message:`, the quote replied to, and the message's number. */
@@ -147,18 +166,16 @@ export const unwrapped = (message: string): UnwrappedText => {
   if (retryOpenings.some((opening) => text.startsWith(opening)) || isAborted(text)) {
     return { text: "", author: "nothing", retry: true }
   }
-  const tail = text.lastIndexOf(`\n\n${continuePhrase}`)
-  if (tail >= 0 && text.length - tail < 1000 && text.endsWith(continueEnd)) {
-    text = text.slice(0, tail)
-    retry = true
+  if (text.endsWith(continueEnd)) {
+    const tail = text.slice(-longestContinuation).lastIndexOf(`\n\n${continuePhrase}`)
+    if (tail >= 0) {
+      text = text.slice(0, Math.max(0, text.length - longestContinuation) + tail)
+      retry = true
+    }
   }
   if (heartbeatOpenings.some((opening) => text.startsWith(opening))) return { text: "", author: "heartbeat", retry }
-  for (let block = 0; block < maxBlocks; block++) {
-    const rest = afterContextBlock(text)
-    if (rest === text) break
-    text = rest
-  }
-  return { text: afterMediaLines(afterCurrentMessage(text)).trim(), author: "human", retry }
+  const words = afterCurrentMessage(afterContextBlocks(text))
+  return { text: afterMediaLines(words).trim(), author: "human", retry }
 }
 
 /** An agent's note that the turn before was cut, which is nobody's words. */

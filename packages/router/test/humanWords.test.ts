@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, vi } from "vitest"
 import { humanWords } from "../src/humanWords.ts"
 import { captureNames, captures, requestOf } from "./requests.ts"
 
@@ -172,6 +172,31 @@ describe("bounds", () => {
   it("keeps the first and last 2,000 characters, and no half of a surrogate pair", () => {
     const found = words([{ role: "user", content: `${"a".repeat(1999)}🙂${"b".repeat(5000)}🙂${"c".repeat(1999)}` }])
     expect(found.text).toBe(`${"a".repeat(1999)}\n…\n${"c".repeat(1999)}`)
+  })
+
+  it("looks once through a message for what ends its context blocks", () => {
+    const content = `${`Chat history: ${mark}\nhi all\n\n`.repeat(15)}write python`
+    const indexOf = vi.spyOn(String.prototype, "indexOf")
+    try {
+      expect(inOpenClaw(content)).toBe("write python")
+      expect(indexOf.mock.calls.filter(([sought]) => sought.includes("Current message:"))).toHaveLength(1)
+    } finally {
+      indexOf.mockRestore()
+    }
+  })
+
+  it("takes no paragraph for OpenClaw's Runtime that is longer than any of its", () => {
+    const runtime = "Runtime: agent=main | session=agent:main:main | sessionId=a1 | host="
+    expect(words([system, { role: "user", content: `hi\n\n${runtime}h` }])).toMatchObject({
+      text: "hi",
+      sessionId: "a1"
+    })
+    const long = words([system, { role: "user", content: `hi\n\n${runtime}${"h".repeat(20_000)}` }])
+    expect(long.sessionId).toBeUndefined()
+    expect(long.text).toContain("Runtime: agent=main")
+    const late = words([system, { role: "user", content: `${"x".repeat(20_000)}\n\n${runtime}h` }])
+    expect(late.sessionId).toBe("a1")
+    expect(late.text).not.toContain("Runtime:")
   })
 
   it.each([
