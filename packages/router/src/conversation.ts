@@ -66,8 +66,6 @@ const bounded = (scores: Shares): Shares => {
   return new Map(largest.map(([category, score]) => [category, total > 1 ? score / total : score]))
 }
 
-const rounded = (value: number): number => Math.round(value * 1000) / 1000
-
 /** The turn stays with the conversation, whatever its own words looked like. */
 const goingOn = (
   before: Conversation,
@@ -76,7 +74,7 @@ const goingOn = (
   reason: string
 ): TurnInContext => ({
   source: before.source,
-  classification: { category: before.category, confidence: rounded(confidence), reasons: [reason] },
+  classification: { category: before.category, confidence, reasons: [reason] },
   conversation
 })
 

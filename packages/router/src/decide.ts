@@ -93,6 +93,7 @@ export class Decisions extends Context.Service<
           classifierLatencyMillis = 0
         ): Decision => ({
           ...classification,
+          confidence: rounded(classification.confidence),
           source,
           models: chainOf(config, classification.category),
           classifierLatencyMillis
@@ -240,6 +241,9 @@ export class Decisions extends Context.Service<
       })
     )
 }
+
+/** A confidence as it is shown everywhere: to three places. */
+const rounded = (confidence: number): number => Math.round(confidence * 1000) / 1000
 
 /** A guess says that it is one. */
 const foreseen = (decision: Decision): Decision => ({

@@ -303,6 +303,19 @@ describe("tools", () => {
   )
 })
 
+describe("the confidence", () => {
+  it.live("has three places in the plan as in the header", () =>
+    Effect.gen(function* () {
+      const init = { headers: { "user-agent": "opencode/1.18.33" } }
+      const tools = [{ type: "function", function: { name: "bash", parameters: { type: "object" } } }]
+      const words = "Open notes.txt, run the tests and send him an email"
+      const body = { messages: human(words), tools }
+      expect(yield* planOf(body, init)).toMatchObject({ source: "tools", confidence: 0.93 })
+      expect((yield* chat(body, init)).headers.get("x-router-confidence")).toBe("0.930")
+    }).pipe(withServer())
+  )
+})
+
 describe("a custom category's keywords", () => {
   it.live("outrank the built-in ones, however many these are", () =>
     Effect.gen(function* () {
