@@ -36,7 +36,7 @@ export interface JsonLimits {
   readonly nodes: number
   /** Of the outermost object. */
   readonly members: number
-  /** Of all objects: beginnings of their lists of names that no other has. */
+  /** Of all objects: beginnings of their lists of names that no other has; so many names before these are not looked at. */
   readonly shapes: number
 }
 
@@ -94,9 +94,11 @@ export class JsonScan {
   #nameStart = 0
   #nameEnd = 0
   #valueStart = -1
+  /** How many names there were. */
+  #names = 0
   /** Of the objects that are open, by depth, and of all that there were. */
-  readonly #shapesHere: Array<number> = [shapeSeed]
-  readonly #shapes = new Set<number>()
+  readonly #shapesHere: Array<number> = []
+  #shapes: Set<number> | undefined
   /** Of the last string in the pieces before. */
   #stringCode = shapeSeed
   #inString = false
@@ -133,7 +135,9 @@ export class JsonScan {
         if (depth === 1) this.#string(this.#before + stringStart, stringEnd)
       } else if (meaning === nameEnds) {
         if (depth === 1) this.#valueStart = this.#before + at + 1
-        if (this.#isOneTooMany(depth, codeWith(code, piece, stringStart, stringEnd))) return "shapes"
+        if (++this.#names > limits.shapes && this.#isOneTooMany(depth, codeWith(code, piece, stringStart, stringEnd))) {
+          return "shapes"
+        }
       } else if (meaning === levelEnds) {
         if (depth-- === 1) this.#memberEnds(at)
       } else {
@@ -144,7 +148,7 @@ export class JsonScan {
           }
         } else {
           if (++depth > limits.depth) return "depth"
-          this.#shapesHere[depth] = shapeSeed
+          if (this.#names >= limits.shapes) this.#shapesHere[depth] = shapeSeed
         }
         if (++nodes > limits.nodes) return "nodes"
       }
@@ -152,7 +156,7 @@ export class JsonScan {
     this.#depth = depth
     this.#nodes = nodes
     this.#before += length
-    this.#stringCode = codeWith(code, piece, stringStart, stringEnd)
+    if (this.#names >= limits.shapes) this.#stringCode = codeWith(code, piece, stringStart, stringEnd)
     return undefined
   }
 
@@ -175,6 +179,7 @@ export class JsonScan {
   #isOneTooMany(depth: number, name: number): boolean {
     const shape = Math.imul((this.#shapesHere[depth] ?? shapeSeed) ^ name, shapeFactor)
     this.#shapesHere[depth] = shape
+    this.#shapes ??= new Set()
     return this.#shapes.add(shape).size > this.#limits.shapes
   }
 

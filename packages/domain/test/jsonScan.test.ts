@@ -41,11 +41,12 @@ describe("JsonScan", () => {
 
   it.each([
     ["one that comes again and again", `[${'{"a":1,"b":{"a":1}},'.repeat(50)}0]`, undefined],
-    ["names of their own", '[{"a":1},{"b":1},{"c":1}]', "shapes"],
-    ["names in another order", '[{"a":1,"b":1},{"b":1,"a":1}]', "shapes"],
-    ["names that go on", '[{"a":1,"b":1,"c":1}]', "shapes"],
-    ["names within names", '{"a":{"b":{"c":1}}}', "shapes"],
-    ["names that are values elsewhere", '[{"a":"b"},{"a":"c"},{"a":"d"}]', undefined]
+    ["names of their own", '[{"x":1},{"y":1},{"a":1},{"b":1},{"c":1}]', "shapes"],
+    ["names in another order", '[{"a":1,"b":1},{"a":1,"b":1},{"b":1,"a":1}]', "shapes"],
+    ["names that go on", '[{"a":1,"b":1,"c":1,"d":1,"e":1}]', "shapes"],
+    ["names within names", '{"a":{"b":{"c":{"d":{"c":{"e":1}}}}}}', "shapes"],
+    ["few names", '[{"a":1},{"b":1},{"c":1},{"d":1}]', undefined],
+    ["names that are values elsewhere", '[{"a":"b"},{"a":"c"},{"a":"d"},{"a":"e"},{"a":"f"}]', undefined]
   ] as const)("counts the shapes of objects: %s", (_, text, expected) => {
     const few = { depth: 10, nodes: 1_000, members: 100, shapes: 2 }
     for (let pieceBytes = 1; pieceBytes <= text.length; pieceBytes++) {
