@@ -48,25 +48,13 @@ export interface KeywordIndex {
   readonly substringUnits: ReadonlySet<number>
 }
 
-type SingularsOf = (word: string) => ReadonlyArray<string>
+/** So short a plural may be another word: "news" is not "new". The shipped lists bear that "gifs" is read as "gif". */
+const shortestPlural = { builtin: 4, custom: 5 }
 
-const noSingular: ReadonlyArray<string> = []
-
-/** For the shipped lists, which bear that "gifs" is read as "gif". */
-const builtinSingulars: SingularsOf = (word) => {
-  const one = singular(word, 4)
-  return one === word ? noSingular : [one]
-}
-
-/** So short a plural may be another word: "news" is not "new". */
-const shortestPlural = 5
-
-/** What a word may be the plural of, for the user's keywords: "stories" of "story", "movies" of "movie". */
-const customSingulars: SingularsOf = (word) => {
-  const one = singular(word, shortestPlural)
-  if (one === word) return noSingular
-  if (one.endsWith("ie")) return [one, `${one.slice(0, -2)}y`]
-  return /(?:ss|x|ch|sh)e$/.test(one) ? [one, one.slice(0, -1)] : [one]
+/** What a word may be the plural of besides, where `one` is its singular: "story" of "storie", "bush" of "bushe". */
+const otherSingular = (one: string): string => {
+  if (one.endsWith("ie")) return `${one.slice(0, -2)}y`
+  return /(?:ss|x|ch|sh)e$/.test(one) ? one.slice(0, -1) : one
 }
 
 /** The first words of keywords as a plural begins: the filter knows a word by itself and without its last letter. */
@@ -140,20 +128,23 @@ const including = (nodes: Nodes, node: TrieNode | undefined): Nodes => {
 const leadsOn = ({ next }: TrieNode): boolean => next.size > 0
 
 /** The nodes that a word leads to, as it stands or in the singular. */
-const step = (nodes: Nodes, words: Words, at: number, first: boolean, singularsOf: SingularsOf): Nodes => {
+const step = (nodes: Nodes, words: Words, at: number, first: boolean, list: "builtin" | "custom"): Nodes => {
   if (!nodes.some(leadsOn)) return nowhere
   const word = words.at(at)
-  const singulars = singularsOf(word)
+  const one = singular(word, shortestPlural[list])
+  const other = one !== word && list === "custom" ? otherSingular(one) : one
   const withinSentence = first || !words.isAfterBreak(at)
   let reached = nowhere
   for (const { next } of nodes) {
     if (withinSentence) {
       reached = including(reached, next.get(word))
-      for (const one of singulars) reached = including(reached, next.get(one))
+      if (one !== word) reached = including(reached, next.get(one))
+      if (other !== one) reached = including(reached, next.get(other))
     }
     if (first) continue
     reached = including(reached, next.get(`. ${word}`))
-    for (const one of singulars) reached = including(reached, next.get(`. ${one}`))
+    if (one !== word) reached = including(reached, next.get(`. ${one}`))
+    if (other !== one) reached = including(reached, next.get(`. ${other}`))
   }
   return reached
 }
@@ -175,8 +166,8 @@ interface Found {
 const nothing: ReadonlyArray<Found> = []
 
 /** The keywords of a trie that begin at a word; nearly always there are none. */
-const keywordsAt = (root: Nodes, words: Words, start: number, singularsOf: SingularsOf): ReadonlyArray<Found> => {
-  let nodes = step(root, words, start, true, singularsOf)
+const keywordsAt = (root: Nodes, words: Words, start: number, list: "builtin" | "custom"): ReadonlyArray<Found> => {
+  let nodes = step(root, words, start, true, list)
   if (nodes.length === 0) return nothing
   const here: Array<Found> = []
   for (let at = start; nodes.length > 0; at++) {
@@ -186,14 +177,14 @@ const keywordsAt = (root: Nodes, words: Words, start: number, singularsOf: Singu
         for (const entry of found) here.push({ entry, end: words.endOf(at), sharedBy: found.length })
       }
     }
-    nodes = at + 1 < words.count ? step(nodes, words, at + 1, false, singularsOf) : nowhere
+    nodes = at + 1 < words.count ? step(nodes, words, at + 1, false, list) : nowhere
   }
   return here
 }
 
 /** "recipes" is one piece of evidence for a category that lists "recipe" as well. */
-const isAgain = (here: ReadonlyArray<Found>, at: number): boolean =>
-  here.findIndex(({ end, entry }) => end === here[at]?.end && entry.category === here[at].entry.category) < at
+const isAgain = (here: ReadonlyArray<Found>, found: Found): boolean =>
+  here.find(({ end, entry }) => end === found.end && entry.category === found.entry.category) !== found
 
 /**
  * The keywords in a text, each once, in order of position. A built-in keyword that lies within a longer built-in one
@@ -208,13 +199,14 @@ export const keywordsIn = (index: KeywordIndex, text: string): ReadonlyArray<Fou
   for (let start = 0; start < words.count; start++) {
     const position = words.startOf(start)
     if (index.customFilter.has(words, start)) {
-      const here = keywordsAt(custom, words, start, customSingulars)
-      for (const [at, { entry, sharedBy }] of here.entries()) {
-        if (!found.has(entry) && !isAgain(here, at)) found.set(entry, { ...entry, position, sharedBy })
+      const here = keywordsAt(custom, words, start, "custom")
+      for (const one of here) {
+        const { entry, sharedBy } = one
+        if (!found.has(entry) && !isAgain(here, one)) found.set(entry, { ...entry, position, sharedBy })
       }
     }
     if (!index.builtinFilter.has(words, start)) continue
-    const here = keywordsAt(builtin, words, start, builtinSingulars)
+    const here = keywordsAt(builtin, words, start, "builtin")
     if (here.length === 0) continue
     const longest = here.reduce((most, { end }) => Math.max(most, end), 0)
     for (const { entry, end, sharedBy } of here) {
