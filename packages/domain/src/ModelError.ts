@@ -37,14 +37,8 @@ const NotServed = Schema.TaggedStruct("NotServed", { ...Message, status: Schema.
 const Unauthenticated = Schema.TaggedStruct("Unauthenticated", Message)
 /** 402: the account has no credits. Every model shares it. */
 const CreditsExhausted = Schema.TaggedStruct("CreditsExhausted", Message)
-/**
- * A 200 that is no answer: not JSON, no choices, nothing in it. `hasTokens`: the model says that it worked for this
- * nothing, as it may when it is asked for an empty message, so that it speaks against the answer and not the model.
- */
-const InvalidOutput = Schema.TaggedStruct("InvalidOutput", {
-  ...Message,
-  hasTokens: Schema.optionalKey(Schema.Boolean)
-})
+/** A 200 that is no answer: not JSON, no choices, nothing in it. */
+const InvalidOutput = Schema.TaggedStruct("InvalidOutput", Message)
 /** 400, 413, 422: the caller's mistake, which every model would refuse. */
 const Rejected = Schema.TaggedStruct("Rejected", {
   ...Message,
@@ -95,10 +89,9 @@ export class ModelError extends Schema.TaggedError<ModelError>()("ModelError", {
     switch (this.reason._tag) {
       case "RateLimited":
       case "Unavailable":
+      case "InvalidOutput":
       case "CutOff":
         return true
-      case "InvalidOutput":
-        return this.reason.hasTokens !== true
       case "TimedOut":
         return !ownPhases.has(this.reason.phase)
       default:

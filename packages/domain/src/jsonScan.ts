@@ -36,38 +36,21 @@ export interface JsonLimits {
   readonly nodes: number
   /** Of the outermost object. */
   readonly members: number
-  /** Of all objects: beginnings of their lists of names that no other has; so many names before these are not looked at. */
-  readonly shapes: number
+  /** Of members, in all objects. */
+  readonly names: number
 }
 
 /**
- * More than any request means to have. `JSON.parse` takes seconds and gigabytes for millions of values, and two to four
- * microseconds for each shape of object that it has not seen (measured on Node 24), where a value takes a tenth.
+ * More than any request means to have. `JSON.parse` takes seconds and gigabytes for millions of values, and up to three
+ * microseconds for a name, where objects have names of their own (measured on Node 24).
  */
-export const requestLimits: JsonLimits = { depth: 256, nodes: 500_000, members: 1_000, shapes: 10_000 }
+export const requestLimits: JsonLimits = { depth: 256, nodes: 500_000, members: 1_000, names: 50_000 }
 
 export const noLimits: JsonLimits = {
   depth: Number.POSITIVE_INFINITY,
   nodes: Number.POSITIVE_INFINITY,
   members: Number.POSITIVE_INFINITY,
-  shapes: Number.POSITIVE_INFINITY
-}
-
-/** Drawn by each process, so that nobody can write names that are taken for one another. */
-const [shapeSeed = 1, shapeFactor = 1] = crypto.getRandomValues(new Int32Array(2)).map((drawn) => drawn | 1)
-
-/** So much of a name tells it from others: of longer ones no body has as many as there may be shapes. */
-const toldApartBytes = 4_096
-
-/** What stands for a text that goes on with these bytes. */
-const codeWith = (code: number, bytes: Buffer, from: number, to: number): number => {
-  let next = code
-  const end = Math.min(to, from + toldApartBytes)
-  for (let at = from; at < end; at++) {
-    next = Math.imul(next ^ (bytes[at] ?? 0), shapeFactor)
-    next ^= next >>> 15
-  }
-  return next
+  names: Number.POSITIVE_INFINITY
 }
 
 /** Where a member stands: its name, and what is between the colon and the comma or brace behind it. */
@@ -94,13 +77,7 @@ export class JsonScan {
   #nameStart = 0
   #nameEnd = 0
   #valueStart = -1
-  /** How many names there were. */
   #names = 0
-  /** Of the objects that are open, by depth, and of all that there were. */
-  readonly #shapesHere: Array<number> = []
-  #shapes: Set<number> | undefined
-  /** Of the last string in the pieces before. */
-  #stringCode = shapeSeed
   #inString = false
   /** The string's bytes so far end with a backslash that escapes what comes next. */
   #escaping = false
@@ -120,24 +97,16 @@ export class JsonScan {
       begun = this.#afterString(piece, 0)
       if (depth === 1) this.#string(this.#nameStart, begun)
     }
-    // The last string: what the pieces before had of it, and where it stands in this one.
-    let code = this.#stringCode
-    let stringStart = 0
-    let stringEnd = begun
     for (let at = begun; at < length; at++) {
       const meaning = meanings[piece[at] ?? 0]
       if (meaning === nothing) continue
       if (meaning === stringBegins) {
-        code = shapeSeed
-        stringStart = at
+        const start = at
         at = this.#afterString(piece, at + 1) - 1
-        stringEnd = at + 1
-        if (depth === 1) this.#string(this.#before + stringStart, stringEnd)
+        if (depth === 1) this.#string(this.#before + start, at + 1)
       } else if (meaning === nameEnds) {
         if (depth === 1) this.#valueStart = this.#before + at + 1
-        if (++this.#names > limits.shapes && this.#isOneTooMany(depth, codeWith(code, piece, stringStart, stringEnd))) {
-          return "shapes"
-        }
+        if (++this.#names > limits.names) return "names"
       } else if (meaning === levelEnds) {
         if (depth-- === 1) this.#memberEnds(at)
       } else {
@@ -146,17 +115,13 @@ export class JsonScan {
             this.#memberEnds(at)
             if (this.#found.length >= limits.members) return "members"
           }
-        } else {
-          if (++depth > limits.depth) return "depth"
-          if (this.#names >= limits.shapes) this.#shapesHere[depth] = shapeSeed
-        }
+        } else if (++depth > limits.depth) return "depth"
         if (++nodes > limits.nodes) return "nodes"
       }
     }
     this.#depth = depth
     this.#nodes = nodes
     this.#before += length
-    if (this.#names >= limits.shapes) this.#stringCode = codeWith(code, piece, stringStart, stringEnd)
     return undefined
   }
 
@@ -173,14 +138,6 @@ export class JsonScan {
     return this.#found.map(({ end, nameEnd, nameStart, start }) =>
       memberAt(bytes, from + nameStart, from + nameEnd, from + start, from + end)
     )
-  }
-
-  /** Whether an object goes on with this name to a shape that is one more than there may be. */
-  #isOneTooMany(depth: number, name: number): boolean {
-    const shape = Math.imul((this.#shapesHere[depth] ?? shapeSeed) ^ name, shapeFactor)
-    this.#shapesHere[depth] = shape
-    this.#shapes ??= new Set()
-    return this.#shapes.add(shape).size > this.#limits.shapes
   }
 
   /** A string of the outermost object, whose end is in this piece, or that fills what is left of it. */

@@ -30,7 +30,6 @@ const table: ReadonlyArray<
   ["silence", { _tag: "TimedOut", message, phase: "idle" }, true, true, false, null],
   ["the whole request too late", { _tag: "TimedOut", message, phase: "request" }, false, false, false, null],
   ["no answer in a 200", { _tag: "InvalidOutput", message }, true, true, false, 200],
-  ["an answer of nothing", { _tag: "InvalidOutput", message, hasTokens: true }, true, false, false, 200],
   ["429", { _tag: "RateLimited", message }, true, true, false, 429],
   ["429, soon", { _tag: "RateLimited", message, retryAfterMillis: 2_000 }, true, true, true, 429],
   ["429, at once", { _tag: "RateLimited", message, retryAfterMillis: 0 }, true, true, true, 429],

@@ -10,7 +10,7 @@ import { textWithin } from "./boundedBody.ts"
 import { ConfigStore } from "./ConfigStore.ts"
 import type { UpstreamSettings } from "./ModelClient.ts"
 import { keepModelList, readModelList } from "./modelListFile.ts"
-import { foundFor, isNeverListed } from "./modelNames.ts"
+import { isNeverListed, variantOf } from "./modelNames.ts"
 import { type Fields, fieldsOf, stringOf } from "./openrouter/json.ts"
 
 export interface ModelFacts {
@@ -58,7 +58,9 @@ export class ModelCatalogue extends Context.Service<
   {
     /** False until OpenRouter gave its list: what is missing in one that was kept on disk may be new since. */
     readonly known: () => boolean
-    /** Of a variant, what is known of its model. */
+    /** Of this very name. */
+    readonly listed: (model: string) => ModelFacts | undefined
+    /** Of a variant that is not listed, what is known of its model. */
     readonly lookup: (model: string) => ModelFacts | undefined
     /** OpenRouter has a list, and this model should be in it and is not. */
     readonly isGone: (model: string) => boolean
@@ -106,7 +108,8 @@ export class ModelCatalogue extends Context.Service<
           yield* keepModelList(path, { fetchedAt, models })
         })
 
-        const lookup = (model: string) => foundFor(models, model)
+        const listed = (model: string) => models.get(model)
+        const lookup = (model: string) => listed(model) ?? listed(variantOf(model) ?? "")
         const isGone = (model: string) => known && lookup(model) === undefined && !isNeverListed(model)
 
         /** A model that the upstream dropped fails every request until somebody takes it out of its chain. */
@@ -130,7 +133,7 @@ export class ModelCatalogue extends Context.Service<
             Effect.forkScoped
           )
         }
-        return ModelCatalogue.of({ known: () => known, lookup, isGone })
+        return ModelCatalogue.of({ known: () => known, listed, lookup, isGone })
       })
     )
 }

@@ -11,7 +11,7 @@ import type { Message } from "./http1/UpstreamConnection.ts"
 import { UpstreamPool } from "./http1/UpstreamPool.ts"
 import { byteLengthOf } from "./http1/writeMessage.ts"
 import { completionOf, type JsonAnswer } from "./openrouter/completion.ts"
-import { reasonOf, tellable } from "./openrouter/errors.ts"
+import { reasonOf, reasonUnderConstraints, tellable } from "./openrouter/errors.ts"
 import { end, Exchange, ExchangeError, type ExchangeLimits, silence } from "./openrouter/Exchange.ts"
 import { parseFields } from "./openrouter/json.ts"
 import { openStream, type StreamAnswer } from "./openrouter/stream.ts"
@@ -152,8 +152,7 @@ export class ModelClient extends Context.Service<
                 status: exchange.status,
                 retryAfterHeader: exchange.headers["retry-after"],
                 error: parseFields(body.toString())?.["error"],
-                nowMillis: watchdog.now(),
-                isConstrained: call.request.members.some(({ name }) => name === "provider")
+                nowMillis: watchdog.now()
               })
             )
           }
@@ -166,13 +165,11 @@ export class ModelClient extends Context.Service<
           })
         })
 
-        const failed = ({ fields: { model } }: ModelCall, error: ExchangeError | ModelErrorReason) =>
-          Effect.fail(
-            new ModelError({
-              model,
-              reason: error instanceof ExchangeError ? reasonOfExchange(error) : tellable(error, key)
-            })
-          )
+        const failed = ({ fields: { model }, request }: ModelCall, error: ExchangeError | ModelErrorReason) => {
+          const reason = error instanceof ExchangeError ? reasonOfExchange(error) : tellable(error, key)
+          const isConstrained = request.members.some(({ name }) => name === "provider")
+          return Effect.fail(new ModelError({ model, reason: isConstrained ? reasonUnderConstraints(reason) : reason }))
+        }
 
         return ModelClient.of({
           configured: settings.apiKey !== undefined,

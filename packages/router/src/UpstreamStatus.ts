@@ -54,6 +54,8 @@ export class UpstreamStatus extends Context.Service<
                 accountProblem = "The upstream account has no credits left: add some (OpenRouter, Settings, Credits)."
                 return Effect.logError(accountProblem)
               case "NotServed": {
+                // No provider that its caller allows is no matter of the account.
+                if (reason.status >= 500) return Effect.void
                 notServed.delete(model)
                 notServed.set(model, reason.status)
                 const oldest = notServed.keys().next().value

@@ -7,17 +7,7 @@ export const isNeverListed = (model: string): boolean => model.startsWith("~") |
  * The model of which a name is a variant, such as `openai/gpt-4o` of `openai/gpt-4o:nitro`: the same model, by providers
  * that are chosen otherwise. A `:free` variant is an offer of its own, and stands in the list itself or has ended.
  */
-const variantOf = (model: string): string | undefined => {
+export const variantOf = (model: string): string | undefined => {
   const colon = model.indexOf(":")
   return colon < 0 || model.endsWith(":free") ? undefined : model.slice(0, colon)
-}
-
-/** What a table says of a model by its own name, else of the model whose variant it is. */
-export const foundFor = <A>(
-  table: { readonly get: (model: string) => A | undefined },
-  model: string
-): A | undefined => {
-  const own = table.get(model)
-  const base = own === undefined ? variantOf(model) : undefined
-  return base === undefined ? own : table.get(base)
 }

@@ -5,7 +5,7 @@
 import { type PicoDollars, picoDollarsOf } from "@llm-router/domain/Money"
 import type { KnownPrices, RouterConfig } from "@llm-router/domain/RouterConfig"
 import type { Usage } from "@llm-router/domain/Usage"
-import { foundFor } from "./modelNames.ts"
+import { variantOf } from "./modelNames.ts"
 
 export interface TokenPrices {
   /** Per input token. */
@@ -30,23 +30,33 @@ export const builtinPrices: ReadonlyMap<string, TokenPrices> = new Map([
   ["qwen/qwen3-1.7b", perMillion("0.01", "0.02")]
 ])
 
-/** The prices of a model, per field: configured over listed over built-in. `undefined` when either is unknown. */
-export const pricesOf = (
-  model: string,
-  configured: KnownPrices | undefined,
-  listed: KnownPrices | undefined
-): TokenPrices | undefined => {
-  const builtin = foundFor(builtinPrices, model)
-  const input = configured?.inputPrice ?? listed?.inputPrice ?? builtin?.input
-  const output = configured?.outputPrice ?? listed?.outputPrice ?? builtin?.output
-  return input === undefined || output === undefined ? undefined : { input, output }
+/** What tables say of one name, per field: configured over listed over built-in. */
+const knownOf = (model: string, configured: KnownPrices | undefined, listed: KnownPrices | undefined) => {
+  const builtin = builtinPrices.get(model)
+  return {
+    input: configured?.inputPrice ?? listed?.inputPrice ?? builtin?.input,
+    output: configured?.outputPrice ?? listed?.outputPrice ?? builtin?.output
+  }
 }
 
-/** The price table of a request: of the configuration it runs under, and of the model list as it is by then. */
-export const pricesUnder =
-  (config: RouterConfig, list: { readonly lookup: (model: string) => KnownPrices | undefined }) =>
-  (model: string): TokenPrices | undefined =>
-    pricesOf(model, foundFor(config.prices, model), list.lookup(model))
+/**
+ * The price table of a request: of the configuration it runs under, and of the model list as it is by then. What nothing
+ * says of a variant is as for its model. `undefined` when either price is unknown.
+ */
+export const pricesUnder = (
+  config: RouterConfig,
+  list: { readonly listed: (model: string) => KnownPrices | undefined }
+) => {
+  const known = (model: string) => knownOf(model, config.prices.get(model), list.listed(model))
+  return (model: string): TokenPrices | undefined => {
+    const own = known(model)
+    const variant = variantOf(model)
+    const base = variant === undefined ? own : known(variant)
+    const input = own.input ?? base.input
+    const output = own.output ?? base.output
+    return input === undefined || output === undefined ? undefined : { input, output }
+  }
+}
 
 export const costOf = (prices: TokenPrices, tokens: Pick<Usage, "inputTokens" | "outputTokens">): PicoDollars =>
   prices.input * BigInt(Math.round(tokens.inputTokens)) + prices.output * BigInt(Math.round(tokens.outputTokens))

@@ -7,6 +7,8 @@ import { costOf, type TokenPrices } from "./pricing.ts"
 const longAnswerTokens = 4_096
 /** Beyond any model's; what a request writes there is its own business. */
 const mostTokens = 10_000_000
+/** Digits of a number; who writes more means to hide it. */
+const longestNumber = 32
 /** OpenAI's bound of `n`. */
 const mostAnswers = 128
 /** An estimate counts four characters for a token; in the worst text each is one. */
@@ -16,7 +18,8 @@ const countIn = (request: ChatRequest, name: string): number | undefined => {
   // The last of doubled members is the one that counts, as in `JSON.parse`.
   const member = request.members.findLast((candidate) => candidate.name === name)
   if (member === undefined) return undefined
-  const value = Number(request.body.toString("latin1", member.start, Math.min(member.end, member.start + 32)))
+  if (member.end - member.start > longestNumber) return mostTokens
+  const value = Number(request.body.toString("latin1", member.start, member.end))
   // Less than one bounds nothing: no upstream takes it, or it is taken for none.
   return Number.isFinite(value) && value >= 1 ? Math.min(Math.ceil(value), mostTokens) : undefined
 }

@@ -40,7 +40,7 @@ const asking = Effect.fnUntraced(function* (
     circuits: yield* CircuitBreaker,
     ledger: yield* CostLedger,
     status: yield* UpstreamStatus,
-    catalogue: { known: () => false, lookup: () => undefined, isGone: () => false },
+    catalogue: { known: () => false, listed: () => undefined, lookup: () => undefined, isGone: () => false },
     now,
     monotonic,
     retries: 1,

@@ -111,7 +111,8 @@ it.effect.each([
   { name: "blank lines", piece: "\n\n", ends: true },
   { name: "single line ends", piece: "\r", ends: true },
   { name: "events", piece: "data: {}\n\n", ends: false },
-  { name: "pieces of an event", piece: 'data: {"a":', ends: false }
+  { name: "pieces of an event", piece: 'data: {"a":', ends: false },
+  { name: "pieces of an event behind a comment", piece: ': and\ndata: {"a":', ends: false }
 ])("the idle limit ends a stream of $name: $ends", ({ ends, piece }) =>
   Effect.gen(function* () {
     assert.strictEqual(yield* endsIdle([piece, piece, piece]), ends)

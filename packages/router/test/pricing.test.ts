@@ -4,7 +4,7 @@ import { decimalOf, dollarsOf, picoDollarsOf } from "@llm-router/domain/Money"
 import type { KnownPrices } from "@llm-router/domain/RouterConfig"
 import { Arbitrary, Result, Schema } from "effect"
 import { configOf, configWith, parseConfigFile, serialize } from "../src/configFile.ts"
-import { costOf, pricesOf, pricesUnder } from "../src/pricing.ts"
+import { costOf, pricesUnder } from "../src/pricing.ts"
 
 const builtin = "z-ai/glm-5"
 const unknown = "nobody/knows"
@@ -36,10 +36,19 @@ describe("precedence, per field", () => {
     ["only output is known", unknown, undefined, { outputPrice: 2n }, undefined]
   ]
   it.each(table)("%s", (_name, model, configured, listed, expected) => {
-    const prices = pricesOf(model, configured, listed)
-    assert.deepStrictEqual(prices, expected && { input: expected[0], output: expected[1] })
+    const prices = expected && { input: expected[0], output: expected[1] }
     const config = { ...configOf(parsed({})), prices: new Map(configured && [[model, configured]]) }
-    assert.deepStrictEqual(pricesUnder(config, { lookup: () => listed })(model), prices)
+    const list = { listed: (name: string) => (name === model ? listed : undefined) }
+    assert.deepStrictEqual(pricesUnder(config, list)(model), prices)
+    assert.deepStrictEqual(pricesUnder(config, list)(`${model}:nitro`), prices)
+    assert.isUndefined(pricesUnder(config, list)(`${model}:free`))
+  })
+
+  it("has a variant's own price before any of its model's", () => {
+    const prices = new Map([["my/model", both(1n)]])
+    const config = { ...configOf(parsed({})), prices }
+    const list = { listed: (name: string) => (name === "my/model:thinking" ? { inputPrice: 50n } : undefined) }
+    assert.deepStrictEqual(pricesUnder(config, list)("my/model:thinking"), { input: 50n, output: 1n })
   })
 })
 
@@ -153,8 +162,8 @@ describe("exactness", () => {
   )
 
   it("1,000,000 calls cost 1,000,000 times one", () => {
-    const { prices } = parsed({ "a/b": { input: 0.1, output: "0.7" } })
-    const price = pricesOf("a/b", prices.get("a/b"), undefined) ?? { input: 0n, output: 0n }
+    const config = configOf(parsed({ "a/b": { input: 0.1, output: "0.7" } }))
+    const price = pricesUnder(config, { listed: () => undefined })("a/b") ?? { input: 0n, output: 0n }
     let sum = 0n
     for (let index = 0; index < 1_000_000; index++) sum += costOf(price, { inputTokens: 1, outputTokens: 1 })
     assert.strictEqual(decimalOf(sum), "0.8")

@@ -17,7 +17,6 @@ import {
   hangAfterHeaders,
   html,
   noChoices,
-  ok,
   plainTextStatus,
   reset,
   roleThenError,
@@ -89,13 +88,6 @@ const rows: ReadonlyArray<Row> = [
   row("cut before the first token", cut(0), "Unavailable", null),
   row("429", status(429), "RateLimited", 429, limited),
   row("429 with Retry-After", status(429, { headers: { "retry-after": "7" } }), "RateLimited", 429, limited),
-  row(
-    "200 with nothing that shows, for tokens that were produced",
-    ok({ content: "", chunks: [], usage: { completion_tokens: 1 } }),
-    "InvalidOutput",
-    200,
-    uncounted
-  ),
   row("404", status(404), "NotServed", 404, uncounted),
   row("403", status(403), "NotServed", 403, uncounted),
   row("context exceeded", contextExceeded, "ContextTooLong", 400, { counted: false, final: 400 })
@@ -222,19 +214,39 @@ it.live.each(["content_filter", "length"])("an empty answer that %s ended is one
   }).pipe(withServer())
 )
 
-it.live("providers that the request itself rules out speak against no model", () =>
-  Effect.gen(function* () {
-    const upstream = yield* FakeOpenRouter
-    yield* setChain(["a/one", "b/two"], "pair")
-    const message = "There is no available model provider that meets your routing requirements"
-    yield* upstream.script("a/one", status(503, { message }))
-    const answer = yield* chat({ model: "pair", provider: { max_price: { prompt: 0 } } })
-    assert.strictEqual(answer.headers.get("x-router-model"), "b/two")
-    assert.deepStrictEqual((yield* circuits).failures, {})
-    yield* chat({ model: "pair" })
-    assert.deepStrictEqual((yield* circuits).failures, { "a/one": 1 })
-  }).pipe(withServer())
-)
+describe("providers that the request itself rules out", () => {
+  const message = "There is no available model provider that meets your routing requirements"
+  const provider = { max_price: { prompt: 0 } }
+
+  it.live.each([
+    { name: "by status", behaviour: status(503, { message }) },
+    { name: "in a 200", behaviour: errorBody200(503, message) }
+  ])("speak against no model, $name", ({ behaviour }) =>
+    Effect.gen(function* () {
+      const upstream = yield* FakeOpenRouter
+      yield* setChain(["a/one", "b/two"], "pair")
+      yield* upstream.script("a/one", behaviour)
+      for (const stream of [true, false]) {
+        const answer = yield* chat({ model: "pair", provider, stream })
+        assert.strictEqual(answer.headers.get("x-router-model"), "b/two")
+      }
+      assert.deepStrictEqual((yield* circuits).failures, {})
+      assert.notInclude(JSON.stringify(yield* getJson("/health")), "a/one (503)")
+      yield* chat({ model: "pair" })
+      assert.deepStrictEqual((yield* circuits).failures, { "a/one": 1 })
+    }).pipe(withServer())
+  )
+
+  it.live("are not what a broken provider speaks of", () =>
+    Effect.gen(function* () {
+      const upstream = yield* FakeOpenRouter
+      yield* setChain(["a/one", "b/two"], "pair")
+      yield* upstream.script("a/one", status(502, { message: "The provider exceeded its memory requirements" }))
+      yield* chat({ model: "pair", provider })
+      assert.deepStrictEqual((yield* circuits).failures, { "a/one": 1 })
+    }).pipe(withServer())
+  )
+})
 
 it.live("a request too long for all models that there are is too long, whatever is gone", () =>
   Effect.gen(function* () {

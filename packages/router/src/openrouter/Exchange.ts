@@ -170,9 +170,9 @@ export class Exchange implements Caller, Watched, AnswerSoFar {
       this.#silentBefore = 0
       this.#reader = undefined
       reader(Effect.succeed(silence))
-      return soonest
+      return now
     }
-    return now + Math.min(idleMillis - idle, keepAliveMillis - silent, soonest - now)
+    return Math.min(requestDue, now + idleMillis - idle, now + keepAliveMillis - silent)
   }
 
   /** Waits for the status and headers. */

@@ -11,7 +11,8 @@ import { LineEnds } from "./LineEnds.ts"
 
 const lineFeed = 0x0a
 const carriageReturn = 0x0d
-const colon = 0x3a
+/** Before an event, as they come: some tens of bytes. */
+const longestComments = 4_096
 const none: Buffer = Buffer.alloc(0)
 
 /** An event longer than this is no chat completion chunk: inline images of some models reach several MiB. */
@@ -148,10 +149,10 @@ export class SseScanner implements AnswerFacts {
     return this.usage !== undefined || this.#finished.size >= this.#choices
   }
 
-  /** Whether what came last was a part of an event: neither a comment nor an empty line. */
+  /** Whether what has no end yet is a part of an event: not comments and empty lines alone, as far as is looked. */
   get isWithinEvent(): boolean {
-    const first = this.#carry[0]?.[0]
-    return first !== undefined && first !== colon && first !== lineFeed && first !== carriageReturn
+    const begun = Buffer.concat(this.#carry, Math.min(this.#carriedBytes, longestComments))
+    return /^[^:\r\n]/m.test(begun.toString("latin1"))
   }
 
   /** What may pass of the bytes so far: whole events. The rest waits for its end. */

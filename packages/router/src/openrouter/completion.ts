@@ -32,15 +32,7 @@ export const mayBeEmpty = (finishReason: unknown): boolean => emptyEnds.has(fini
 
 const invalid = (message: string): ModelErrorReason => ({ _tag: "InvalidOutput", message })
 
-/** An answer without a token that shows. */
-export const emptyAnswer = (message: string, facts: AnswerFacts | undefined): ModelErrorReason =>
-  (facts?.usage?.outputTokens ?? 0) > 0 ? { _tag: "InvalidOutput", message, hasTokens: true } : invalid(message)
-
-const problemOf = (
-  completion: Fields,
-  facts: AnswerFacts,
-  options: CompletionOptions
-): ModelErrorReason | undefined => {
+const problemOf = (completion: Fields, options: CompletionOptions): ModelErrorReason | undefined => {
   const { error } = completion
   if (error !== undefined && error !== null) {
     return reasonOf({ status: 200, retryAfterHeader: options.retryAfterHeader, error, nowMillis: options.nowMillis })
@@ -52,7 +44,7 @@ const problemOf = (
   }
   return choices.some((choice) => hasToken(choice["message"]) || mayBeEmpty(choice["finish_reason"]))
     ? undefined
-    : emptyAnswer("The upstream's answer is empty.", facts)
+    : invalid("The upstream's answer is empty.")
 }
 
 const textBytesIn = (completion: Fields): number =>
@@ -99,9 +91,8 @@ export const completionOf = (
   const completion = parseFields(body.toString("utf8"))
   if (completion === undefined) return Effect.fail(invalid("The upstream's answer is not a JSON object."))
   // What it reports to have cost counts, whatever is wrong with it.
-  const facts = factsOf(completion, exchange)
-  exchange.known = facts
-  const problem = problemOf(completion, facts, options)
+  exchange.known = factsOf(completion, exchange)
+  const problem = problemOf(completion, options)
   if (problem !== undefined) return Effect.fail(problem)
   if (!options.asStream) return Effect.succeed({ _tag: "Json", body })
   let left: Buffer | typeof end = chunksOf(completion, options.wantsUsage)

@@ -85,8 +85,6 @@ export interface UpstreamFailure {
   /** The `error` member of the answer, or its text. */
   readonly error: unknown
   readonly nowMillis: number
-  /** The request says which providers may answer it. */
-  readonly isConstrained?: boolean
 }
 
 /** A status that stands for an error; a code may be anything else. */
@@ -150,11 +148,17 @@ export const reasonOf = (failure: UpstreamFailure): ModelErrorReason => {
     case 425:
       return { _tag: "Unavailable", message, status, ...retryAfter }
     default:
-      return (status >= 400 && status < 500) || (failure.isConstrained === true && constraintWords.test(message))
+      return status >= 400 && status < 500
         ? { _tag: "NotServed", message, status }
         : { _tag: "Unavailable", message, status, ...retryAfter }
   }
 }
+
+/** The reason of a request that says which providers may answer it: that none may speaks against no model. */
+export const reasonUnderConstraints = (reason: ModelErrorReason): ModelErrorReason =>
+  reason._tag === "Unavailable" && reason.status === 503 && constraintWords.test(reason.message)
+    ? { _tag: "NotServed", message: reason.message, status: 503 }
+    : reason
 
 /**
  * The same reason, as it may be told: without the router's own key in what the upstream says, since some quote what they

@@ -3,7 +3,7 @@
  */
 import type { ModelErrorReason } from "@llm-router/domain/ModelError"
 import { Effect } from "effect"
-import { emptyAnswer, mayBeEmpty } from "./completion.ts"
+import { mayBeEmpty } from "./completion.ts"
 import { reasonOf, tellable } from "./errors.ts"
 import { type Chunk, end, type Exchange, type ExchangeError, silence } from "./Exchange.ts"
 import { SseScanner } from "./SseScanner.ts"
@@ -61,7 +61,10 @@ const readPrefix = Effect.fnUntraced(function* (exchange: Exchange, scanner: Sse
     }
     if ((chunk === end || scanner.done) && !scanner.sawToken) {
       if (mayBeEmpty(scanner.finishReason)) break
-      return yield* Effect.fail(emptyAnswer("The upstream's stream ended without a token.", scanner))
+      return yield* Effect.fail<ModelErrorReason>({
+        _tag: "InvalidOutput",
+        message: "The upstream's stream ended without a token."
+      })
     }
   }
   return Buffer.concat(parts)

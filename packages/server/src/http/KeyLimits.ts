@@ -30,6 +30,8 @@ interface Account {
   /** What those under way have cost so far. */
   readonly underWay: Set<() => PicoDollars>
   reserved: PicoDollars
+  /** One is under way of which nobody knows what it may cost: there is one at a time. */
+  hasUnknown: boolean
 }
 
 const spentOf = ({ own, recalled }: Account): PicoDollars => recalled + own
@@ -73,7 +75,7 @@ export class KeyLimits extends Context.Service<
         const day = today()
         let account = accounts.get(keyId)
         if (account === undefined) {
-          account = { day, recalled: 0n, own: 0n, underWay: new Set(), reserved: 0n }
+          account = { day, recalled: 0n, own: 0n, underWay: new Set(), reserved: 0n, hasUnknown: false }
           // As many as there are keys.
           accounts.set(keyId, account)
         }
@@ -137,18 +139,20 @@ export class KeyLimits extends Context.Service<
           return Effect.suspend(() => {
             const account = accountOf(keyId)
             const worst = worstCase()
-            const unreserved = budget - spentOf(account) - account.reserved
-            // What nobody knows the cost of takes all that is left, so that such requests come one by one.
-            const amount = worst ?? (unreserved > 0n ? unreserved : 1n)
-            const isSpent = spentOf(account) + amount > budget
-            if (!isSpent && amount <= unreserved) {
+            const isUnknown = worst === undefined
+            const amount = worst ?? 0n
+            const isSpent = spentOf(account) + amount > budget || (isUnknown && spentOf(account) >= budget)
+            const isFree = spentOf(account) + account.reserved + amount <= budget && !(isUnknown && account.hasUnknown)
+            if (!isSpent && isFree) {
               account.reserved += amount
+              account.hasUnknown ||= isUnknown
               account.underWay.add(spent)
               scope.add(() => {
                 // Of the day that it is by then.
                 const settled = accountOf(keyId)
                 settled.underWay.delete(spent)
                 settled.reserved -= amount
+                if (isUnknown) settled.hasUnknown = false
                 settled.own += spent()
               })
               return Effect.void
@@ -161,9 +165,9 @@ export class KeyLimits extends Context.Service<
               code: "budget_exceeded",
               message:
                 `This key may spend ${decimalOf(budget)} USD per day (UTC); ${decimalOf(left)} USD are left${others}. ` +
-                (worst === undefined
-                  ? "Nobody knows what this request may cost: its model has no price."
-                  : `This request may cost ${decimalOf(worst)} USD.`),
+                (isUnknown
+                  ? "Nobody knows what this request may cost, since its model has no price: such requests go one by one."
+                  : `This request may cost ${decimalOf(amount)} USD.`),
               retryAfterMillis: isSpent ? (account.day + 1) * dayMillis - now() : soonMillis
             })
           })

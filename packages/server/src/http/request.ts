@@ -123,7 +123,7 @@ const beyondLimit = (limit: keyof JsonLimits): InvalidRequest => {
     depth: `is nested deeper than ${requestLimits.depth} levels`,
     nodes: `has more than ${requestLimits.nodes} values`,
     members: `has more than ${requestLimits.members} members`,
-    shapes: `has objects with more than ${requestLimits.shapes} different lists of names`
+    names: `has objects with more than ${requestLimits.names} members in all`
   }[limit]
   return new InvalidRequest({ message: `The request body ${problem}.`, param: null, code: null, status: 400 })
 }
