@@ -78,9 +78,9 @@ interface Call {
   /** Of every answer to it, errors too. */
   readonly headers: Headers
   /** Of a stream, once it was read on. */
-  head?: StreamHead
+  head: StreamHead | undefined
   /** Once there is a decision. */
-  routed?: Routed
+  routed: Routed | undefined
 }
 
 const decisionHeaders = ({ headers }: Call, { attempts, decision, model }: Routed): Headers => ({
@@ -270,7 +270,7 @@ export const CompletionsLive = Layer.effectDiscard(
       const id = requestIdOf(request.headers)
       const headers: Headers = sandbox ? { "x-request-id": id, "x-router-sandbox": "true" } : { "x-request-id": id }
       const span = spanOf(request)
-      const call: Call = { id, kind, request, response, span, headers }
+      const call: Call = { id, kind, request, response, span, headers, head: undefined, routed: undefined }
       let hasLeft = false
       const answered = Effect.onExit(
         withRequestScope((taken) => answer(call, taken)),
