@@ -26,7 +26,7 @@ export const isModelId = Schema.is(ModelId)
 export const isCategoryName = Schema.is(CategoryName)
 
 export const mostModels = 16
-export const mostKeywords = 200
+export const mostKeywords = 500
 /** In characters, as are the other lengths. */
 export const longestKeyword = 100
 export const longestDescription = 2000
@@ -40,7 +40,7 @@ export const Models = Schema.NonEmptyArray(ModelId).check(
 )
 export type Models = typeof Models.Type
 
-/** At most 200 keywords of 1 to 100 characters. They are stored trimmed and unique. */
+/** At most 500 keywords of 1 to 100 characters. They are stored trimmed and unique. */
 export const Keywords = Schema.Array(
   Schema.String.check(
     Schema.makeFilter((keyword: string) => {

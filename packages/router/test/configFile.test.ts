@@ -313,19 +313,19 @@ describe("the first version's file", () => {
     assert.deepStrictEqual(file.notes, [])
   })
 
-  it("keeps the first 200 keywords, and of what is too long its beginning", () => {
-    const words = Array.from({ length: 203 }, (_, at) => `word${at}`)
+  it("keeps the first 500 keywords, and of what is too long its beginning", () => {
+    const words = Array.from({ length: 503 }, (_, at) => `word${at}`)
     const description = `${"d".repeat(1999)}\u{1f600}`
     const { categories, notes } = firstVersion({
       keywords: { law: [...words, "WORD0"], poetry: [`${"k".repeat(100)}-1`, `${"k".repeat(100)}-2`, "verse"] },
       custom_categories: { law: { description, keywords: words.slice(0, 9) } }
     })
-    assert.deepStrictEqual(categories.get("law")?.keywords, words.slice(0, 200))
+    assert.deepStrictEqual(categories.get("law")?.keywords, words.slice(0, 500))
     // Not half of the last character.
     assert.strictEqual(categories.get("law")?.description, "d".repeat(1999))
     assert.deepStrictEqual(categories.get("poetry")?.keywords, ["k".repeat(100), "verse"])
     assert.deepStrictEqual(notes, [
-      'keywords.law: kept the first 200 keywords; left out [200] "word200", [201] "word201", [202] "word202"',
+      'keywords.law: kept the first 500 keywords; left out [500] "word500", [501] "word501", [502] "word502"',
       "custom_categories.law.description: kept the first 2000 characters",
       `keywords.poetry: kept the first 100 characters of [0] "${"k".repeat(40)}...", [1] "${"k".repeat(40)}..."`
     ])

@@ -62,7 +62,7 @@ const categoryRows: ReadonlyArray<Row> = [
   ["a model that is a number", category({ models: ["a/one", 7] }), "models[1]"],
   ["a model twice", category({ models: ["a/one", "b/two", "a/one"] }), "models"],
   ["17 models", category({ models: many(17) }), "models"],
-  ["201 keywords", category({ keywords: words(201) }), "keywords"],
+  ["501 keywords", category({ keywords: words(501) }), "keywords"],
   ["a keyword of 101 characters", category({ keywords: ["ok", "k".repeat(101)] }), "keywords[1]"],
   ["an empty keyword", category({ keywords: [""] }), "keywords[0]"],
   ["a keyword of blanks", category({ keywords: ["ok", "  \t"] }), "keywords[1]"],
