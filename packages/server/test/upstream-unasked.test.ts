@@ -1,14 +1,22 @@
 /**
  * Spec 2.1: requests that are wrong are answered by the router itself, and the upstream is never asked.
  */
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, layer } from "@effect/vitest"
 import { FakeOpenRouter } from "@llm-router/testing/FakeOpenRouter"
 import { Effect } from "effect"
-import { chat, errorOf, post, rawChat, withServer } from "./harness.ts"
+import { chat, errorOf, post, rawChat, testServer, withServer } from "./harness.ts"
 
 const chatsAsked = Effect.gen(function* () {
   const upstream = yield* FakeOpenRouter
   return (yield* upstream.requests).filter(({ path }) => path.endsWith("/chat/completions")).length
+})
+
+/** The answer, for which no model was asked. */
+const unasked = Effect.fnUntraced(function* <A, E, R>(asking: Effect.Effect<A, E, R>) {
+  const before = yield* chatsAsked
+  const answer = yield* asking
+  assert.strictEqual(yield* chatsAsked, before)
+  return answer
 })
 
 const user = { role: "user", content: "hello" }
@@ -70,72 +78,6 @@ const right: ReadonlyArray<{ readonly name: string; readonly body: object }> = [
   { name: "stream null", body: { stream: null } }
 ]
 
-describe("bad fields", () => {
-  it.live.each(wrong)("$name: 400 names $param", ({ body, param }) =>
-    Effect.gen(function* () {
-      const answer = yield* chat({ model: "a/one", ...body })
-      assert.strictEqual(answer.status, 400)
-      const error = errorOf(answer.text)
-      assert.deepInclude(error, { type: "invalid_request_error", param })
-      assert.include(error.message, param)
-      assert.isString(answer.headers.get("x-request-id"))
-      assert.strictEqual(yield* chatsAsked, 0)
-    }).pipe(withServer())
-  )
-
-  it.live.each(right)("$name is fine", ({ body }) =>
-    Effect.gen(function* () {
-      const answer = yield* chat({ model: "a/one", ...body })
-      assert.strictEqual(answer.status, 200)
-    }).pipe(withServer())
-  )
-})
-
-describe("bodies that are no request", () => {
-  it.live.each([
-    { name: "nothing", body: "" },
-    { name: "a word", body: "hello" },
-    { name: "half an object", body: '{"messages":[' },
-    { name: "two objects", body: '{"messages":[]}{}' },
-    { name: "a comment", body: '{/* */"messages":[]}' },
-    { name: "a trailing comma", body: '{"messages":[],}' },
-    { name: "single quotes", body: "{'messages':[]}" },
-    { name: "an array", body: "[]" },
-    { name: "null", body: "null" },
-    { name: "a text", body: '"messages"' },
-    { name: "a number", body: "1" },
-    { name: "NaN", body: '{"messages":NaN}' }
-  ])("$name: 400", ({ body }) =>
-    Effect.gen(function* () {
-      const answer = yield* rawChat([body])
-      assert.strictEqual(answer.status, 400)
-      assert.deepInclude(errorOf(answer.text), { type: "invalid_request_error", param: null })
-      assert.strictEqual(yield* chatsAsked, 0)
-    }).pipe(withServer())
-  )
-
-  it.live.each([
-    "text/plain",
-    "application/x-www-form-urlencoded",
-    "multipart/form-data; boundary=x",
-    "application/jsonp"
-  ])("%s: 415", (type) =>
-    Effect.gen(function* () {
-      const answer = yield* chat({ model: "a/one" }, { headers: { "content-type": type } })
-      assert.strictEqual(answer.status, 415)
-      assert.strictEqual(errorOf(answer.text).type, "invalid_request_error")
-      assert.strictEqual(yield* chatsAsked, 0)
-    }).pipe(withServer())
-  )
-
-  it.live.each(["application/json", "application/json; charset=utf-8", "Application/JSON"])("%s is fine", (type) =>
-    Effect.gen(function* () {
-      const answer = yield* chat({ model: "a/one" }, { headers: { "content-type": type } })
-      assert.strictEqual(answer.status, 200)
-    }).pipe(withServer())
-  )
-})
-
 describe("large bodies", () => {
   const limit = 4_096
   const bodyOf = (length: number) => {
@@ -170,73 +112,142 @@ describe("large bodies", () => {
   )
 })
 
-describe("bodies that could hang or crash a careless reader", () => {
-  const arrays = "[".repeat(200_000) + "]".repeat(200_000)
-  const objects = '{"a":'.repeat(200_000) + "1" + "}".repeat(200_000)
-  const rest = '"model":"router","messages":[{"role":"user","content":"hello"}]'
+layer(testServer(), { excludeTestServices: true })("on one server", (shared) => {
+  describe("bad fields", () => {
+    shared.effect.each(wrong)("$name: 400 names $param", ({ body, param }) =>
+      Effect.gen(function* () {
+        const answer = yield* unasked(chat({ model: "a/one", ...body }))
+        assert.strictEqual(answer.status, 400)
+        const error = errorOf(answer.text)
+        assert.deepInclude(error, { type: "invalid_request_error", param })
+        assert.include(error.message, param)
+        assert.isString(answer.headers.get("x-request-id"))
+      })
+    )
 
-  it.live.each([
-    { name: "arrays alone", body: arrays },
-    { name: "objects alone", body: objects },
-    { name: "an unknown field of arrays", body: `{"x":${arrays},${rest}}` },
-    { name: "an unknown field of objects", body: `{"x":${objects},${rest}}` },
-    { name: "messages", body: `{"model":"router","messages":${arrays}}` },
-    { name: "content", body: `{"model":"router","messages":[{"role":"user","content":${arrays}}]}` },
-    { name: "a part", body: `{"model":"router","messages":[{"role":"user","content":[{"type":"x","x":${objects}}]}]}` },
-    { name: "tools", body: `{"tools":${arrays},${rest}}` },
-    { name: "a tool", body: `{"tools":[{"type":"function","function":${objects}}],${rest}}` },
-    { name: "stream_options", body: `{"stream":true,"stream_options":${objects},${rest}}` },
-    { name: "never closed", body: `{"x":${"[".repeat(400_000)}` },
-    { name: "a million messages", body: `{"messages":[${"1,".repeat(1_000_000)}1]}` },
-    {
-      name: "a hundred thousand good messages",
-      body: `{"messages":[${'{"role":"user","content":"a"},'.repeat(100_000)}{"role":"user","content":"b"}]}`
-    },
-    { name: "a hundred thousand members", body: `{${'"a":1,'.repeat(100_000)}${rest}}` },
-    { name: "a string of backslashes", body: `{"x":"${"\\\\".repeat(500_000)}",${rest}}` }
-  ])("$name: an answer, and the next request is served", ({ body }) =>
-    Effect.gen(function* () {
-      const answer = yield* rawChat([body])
-      assert.include([200, 400], answer.status)
-      const next = yield* chat({ model: "a/one" })
-      assert.strictEqual(next.status, 200)
-    }).pipe(withServer())
-  )
-})
+    shared.effect.each(right)("$name is fine", ({ body }) =>
+      Effect.gen(function* () {
+        const answer = yield* chat({ model: "a/one", ...body })
+        assert.strictEqual(answer.status, 200)
+      })
+    )
+  })
 
-describe("models that do not exist", () => {
-  it.live.each([
-    "gpt-4o",
-    "router/unknown",
-    "unknown",
-    "router/",
-    "a/",
-    "/one",
-    "a b/c",
-    "__proto__",
-    "constructor",
-    "a/../b"
-  ])("%s: 404 with what exists", (model) =>
-    Effect.gen(function* () {
-      const answer = yield* chat({ model })
-      assert.strictEqual(answer.status, 404)
-      const error = errorOf(answer.text)
-      assert.deepInclude(error, { type: "invalid_request_error", code: "model_not_found", param: "model" })
-      assert.include(error.message, "conversation")
-      assert.strictEqual(yield* chatsAsked, 0)
-    }).pipe(withServer())
-  )
+  describe("bodies that are no request", () => {
+    shared.effect.each([
+      { name: "nothing", body: "" },
+      { name: "a word", body: "hello" },
+      { name: "half an object", body: '{"messages":[' },
+      { name: "two objects", body: '{"messages":[]}{}' },
+      { name: "a comment", body: '{/* */"messages":[]}' },
+      { name: "a trailing comma", body: '{"messages":[],}' },
+      { name: "single quotes", body: "{'messages':[]}" },
+      { name: "an array", body: "[]" },
+      { name: "null", body: "null" },
+      { name: "a text", body: '"messages"' },
+      { name: "a number", body: "1" },
+      { name: "NaN", body: '{"messages":NaN}' }
+    ])("$name: 400", ({ body }) =>
+      Effect.gen(function* () {
+        const answer = yield* unasked(rawChat([body]))
+        assert.strictEqual(answer.status, 400)
+        assert.deepInclude(errorOf(answer.text), { type: "invalid_request_error", param: null })
+      })
+    )
 
-  it.live("so it is by the dry run, and by the path without /v1", () =>
-    Effect.gen(function* () {
-      const messages = [{ role: "user", content: "hello" }]
-      const answers = yield* Effect.forEach(["/v1/route", "/chat/completions"], (path) =>
-        post(path, { model: "gpt-4o", messages })
-      )
-      assert.deepStrictEqual(
-        answers.map(({ status }) => status),
-        [404, 404]
-      )
-    }).pipe(withServer())
-  )
+    shared.effect.each([
+      "text/plain",
+      "application/x-www-form-urlencoded",
+      "multipart/form-data; boundary=x",
+      "application/jsonp"
+    ])("%s: 415", (type) =>
+      Effect.gen(function* () {
+        const answer = yield* unasked(chat({ model: "a/one" }, { headers: { "content-type": type } }))
+        assert.strictEqual(answer.status, 415)
+        assert.strictEqual(errorOf(answer.text).type, "invalid_request_error")
+      })
+    )
+
+    shared.effect.each(["application/json", "application/json; charset=utf-8", "Application/JSON"])(
+      "%s is fine",
+      (type) =>
+        Effect.gen(function* () {
+          const answer = yield* chat({ model: "a/one" }, { headers: { "content-type": type } })
+          assert.strictEqual(answer.status, 200)
+        })
+    )
+  })
+
+  describe("bodies that could hang or crash a careless reader", () => {
+    const arrays = "[".repeat(200_000) + "]".repeat(200_000)
+    const objects = '{"a":'.repeat(200_000) + "1" + "}".repeat(200_000)
+    const rest = '"model":"router","messages":[{"role":"user","content":"hello"}]'
+
+    shared.effect.each([
+      { name: "arrays alone", body: arrays },
+      { name: "objects alone", body: objects },
+      { name: "an unknown field of arrays", body: `{"x":${arrays},${rest}}` },
+      { name: "an unknown field of objects", body: `{"x":${objects},${rest}}` },
+      { name: "messages", body: `{"model":"router","messages":${arrays}}` },
+      { name: "content", body: `{"model":"router","messages":[{"role":"user","content":${arrays}}]}` },
+      {
+        name: "a part",
+        body: `{"model":"router","messages":[{"role":"user","content":[{"type":"x","x":${objects}}]}]}`
+      },
+      { name: "tools", body: `{"tools":${arrays},${rest}}` },
+      { name: "a tool", body: `{"tools":[{"type":"function","function":${objects}}],${rest}}` },
+      { name: "stream_options", body: `{"stream":true,"stream_options":${objects},${rest}}` },
+      { name: "never closed", body: `{"x":${"[".repeat(400_000)}` },
+      { name: "a million messages", body: `{"messages":[${"1,".repeat(1_000_000)}1]}` },
+      {
+        name: "a hundred thousand good messages",
+        body: `{"messages":[${'{"role":"user","content":"a"},'.repeat(100_000)}{"role":"user","content":"b"}]}`
+      },
+      { name: "a hundred thousand members", body: `{${'"a":1,'.repeat(100_000)}${rest}}` },
+      { name: "a string of backslashes", body: `{"x":"${"\\\\".repeat(500_000)}",${rest}}` }
+    ])("$name: an answer, and the next request is served", ({ body }) =>
+      Effect.gen(function* () {
+        const answer = yield* rawChat([body])
+        assert.include([200, 400], answer.status)
+        const next = yield* chat({ model: "a/one" })
+        assert.strictEqual(next.status, 200)
+      })
+    )
+  })
+
+  describe("models that do not exist", () => {
+    shared.effect.each([
+      "gpt-4o",
+      "router/unknown",
+      "unknown",
+      "router/",
+      "a/",
+      "/one",
+      "a b/c",
+      "__proto__",
+      "constructor",
+      "a/../b"
+    ])("%s: 404 with what exists", (model) =>
+      Effect.gen(function* () {
+        const answer = yield* unasked(chat({ model }))
+        assert.strictEqual(answer.status, 404)
+        const error = errorOf(answer.text)
+        assert.deepInclude(error, { type: "invalid_request_error", code: "model_not_found", param: "model" })
+        assert.include(error.message, "conversation")
+      })
+    )
+
+    shared.effect("so it is by the dry run, and by the path without /v1", () =>
+      Effect.gen(function* () {
+        const messages = [{ role: "user", content: "hello" }]
+        const answers = yield* Effect.forEach(["/v1/route", "/chat/completions"], (path) =>
+          post(path, { model: "gpt-4o", messages })
+        )
+        assert.deepStrictEqual(
+          answers.map(({ status }) => status),
+          [404, 404]
+        )
+      })
+    )
+  })
 })
