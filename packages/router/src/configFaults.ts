@@ -48,9 +48,8 @@ const positionOf = (text: string, message: string): number => {
 /** No format has more; whoever walks a value, or writes it in a message, comes to an end. */
 const mostLevels = 64
 
-const isTooDeep = (text: string): boolean => {
-  return new JsonScan({ ...noLimits, depth: mostLevels }).exceededBy(Buffer.from(text)) !== undefined
-}
+const isTooDeep = (text: string): boolean =>
+  new JsonScan({ ...noLimits, depth: mostLevels }).exceededBy(Buffer.from(text)) !== undefined
 
 /** The JSON value of the text, or why it is not JSON, with line and column. */
 export const parseJson = (text: string): Result.Result<unknown, string> => {
